@@ -1,0 +1,13 @@
+"""`NodeScheduled`: an event of a run."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class NodeScheduled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.scheduled"):
+    """An attempt of a node instance was handed to the workers."""
+
+    path: str
+    attempt: int
+    node_type: str

@@ -1,0 +1,1 @@
+"""Published schemas: Avro records and the JSON Schema of a workflow."""

@@ -1,0 +1,1 @@
+"""Adapters for Postgres, the content-addressed store and the cache, each with an in-memory twin."""
