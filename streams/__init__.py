@@ -1,0 +1,1 @@
+"""Stream processors: topologies, their state, serdes and topics."""

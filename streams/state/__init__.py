@@ -1,0 +1,1 @@
+"""Typed views over the processors' state."""

@@ -1,0 +1,1 @@
+"""Runners: what executes the nodes of a run."""
