@@ -1,0 +1,94 @@
+"""Bytes to a `Workflow`: JSON, then the schema, each refusal with a JSON pointer."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import rfc8785
+
+from engine.errors import Issue, Refusal
+from engine.model.workflow import Workflow
+
+MAX_DEFINITION_BYTES = 4 * 1024 * 1024
+_MAX_ISSUES = 50
+
+
+def workflow_schema() -> bytes:
+    """The JSON Schema of workflows (2020-12), as published."""
+    return files("schemas").joinpath("json", "workflow.schema.json").read_bytes()
+
+
+@cache
+def _validator() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(workflow_schema()))
+
+
+def pointer(parts: object) -> str:
+    """A JSON pointer (RFC 6901) of keys and indices."""
+    if not isinstance(parts, list | tuple):
+        msg = "a path is a list"
+        raise TypeError(msg)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def decode_json(data: bytes) -> Any:  # noqa: ANN401 (any JSON value)
+    """Decode JSON; Refusal JSON_INVALID says where it breaks off."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        code, message = "JSON_INVALID", f"this is not JSON: {error}"
+        raise Refusal(code, message, [Issue("", message, code)]) from error
+
+
+def parse_workflow(data: bytes) -> Workflow:
+    """Parse a definition and check its shape; Refusal WORKFLOW_INVALID lists every issue with its pointer.
+
+    What only the whole graph shows (cycles, unknown nodes, expressions) is found by `engine.graph.compile_graph`.
+    """
+    if len(data) > MAX_DEFINITION_BYTES:
+        message = f"a definition has at most {MAX_DEFINITION_BYTES} bytes; this one has {len(data)}"
+        raise Refusal("WORKFLOW_TOO_LARGE", message, [Issue("", message, "WORKFLOW_TOO_LARGE")])
+    value = decode_json(data)
+    issues = []
+    for error in _validator().iter_errors(value):
+        issues.append(Issue(pointer(list(error.instance_path)), error.message))
+        if len(issues) == _MAX_ISSUES:
+            break
+    if issues:
+        raise Refusal("WORKFLOW_INVALID", f"the workflow does not fit its schema: {len(issues)} issue(s)", issues)
+    return msgspec.convert(value, Workflow)
+
+
+def canonical(data: bytes) -> tuple[bytes, str]:
+    """The canonical JSON (RFC 8785) of a definition, and its SHA-256 in hex: the definition's name for ever."""
+    try:
+        text = rfc8785.dumps(decode_json(data))
+    except rfc8785.CanonicalizationError as error:
+        message = f"the definition has no canonical form: {error}"
+        raise Refusal("JSON_INVALID", message, [Issue("", message, "JSON_INVALID")]) from error
+    return text, hashlib.sha256(text).hexdigest()
+
+
+def check_schema(schema: object) -> list[Issue]:
+    """What is wrong with a JSON Schema; pointers are relative to it."""
+    try:
+        jsonschema_rs.Draft202012Validator(schema)  # type: ignore[arg-type]  # anything from outside
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
+        return [Issue("", f"the inputs' JSON Schema is invalid: {getattr(error, 'message', error)}")]
+    return []
+
+
+def check_inputs(workflow: Workflow, value: object) -> list[Issue]:
+    """What is wrong with a run's inputs; empty when nothing is. Pointers are into the inputs."""
+    if workflow.inputs is None:
+        return []
+    validator = jsonschema_rs.Draft202012Validator(workflow.inputs)  # type: ignore[arg-type]  # checked at upload
+    return [
+        Issue(pointer(list(error.instance_path)), error.message)
+        for error, _ in zip(validator.iter_errors(value), range(_MAX_ISSUES), strict=False)
+    ]
