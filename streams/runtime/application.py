@@ -1,0 +1,101 @@
+"""The quixstreams `Application` of a processor: the settings that the guarantees rest on, in one place."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from quixstreams import Application
+from quixstreams.state.rocksdb import RocksDBOptions
+
+from storage.kafka.clients import PARTITIONER
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from confluent_kafka import Message
+    from quixstreams.models import Row
+
+    from streams.runtime.settings import StreamSettings
+
+TRANSACTION_TIMEOUT_MS = 10_000
+"""A dead owner's open transaction is aborted after this; until then it holds back readers of the changelog."""
+
+_MIB = 1024 * 1024
+
+# RocksDB's defaults are made for a few large stores; here is one small store per partition. The block
+# cache is one for the process: quixstreams shares it between options of the same size.
+_ROCKSDB = RocksDBOptions(
+    write_buffer_size=4 * _MIB,
+    max_write_buffer_number=2,
+    target_file_size_base=8 * _MIB,
+    max_total_wal_size=16 * _MIB,
+    block_cache_size=64 * _MIB,
+    # The changelog, not the disk, is what state is recovered from.
+    use_fsync=False,
+)
+
+
+def group_of(processor: str) -> str:
+    """The consumer group of a processor."""
+    return f"aob.{processor}"
+
+
+def state_dir_of(settings: StreamSettings) -> Path:
+    """This instance's local state: its own, so that a stopped owner's locks never hold up the next one."""
+    return settings.state_dir / settings.instance_id
+
+
+def make_application(
+    settings: StreamSettings,
+    processor: str,
+    *,
+    transactional: bool,
+    commit_interval: float,
+    commit_every: int = 0,
+    poll_timeout: float = 0.05,
+) -> Application:
+    """The application of `processor`, named the same over restarts of this instance.
+
+    `transactional`: state, changelog and offsets commit together; what leaves through `Outputs` leaves at
+    once, outside. `commit_interval` and `poll_timeout` are seconds; `commit_every` counts input records, 0
+    for no bound. Topics and changelogs must exist (`aob topics create`): TopicNotFoundError otherwise.
+    """
+    member = f"aob.{processor}.{settings.instance_id}"
+    producer: dict[str, str | int] = {"partitioner": PARTITIONER, "linger.ms": 0}
+    if transactional:
+        producer |= {"transactional.id": member, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
+    logging.getLogger("quixstreams").setLevel(max(logging.INFO, logging.getLogger().level))
+    return Application(
+        broker_address=settings.kafka_bootstrap,
+        consumer_group=group_of(processor),
+        processing_guarantee="exactly-once" if transactional else "at-least-once",
+        auto_offset_reset="earliest",
+        auto_create_topics=False,
+        # True would delete local state when the committed offset is gone: an operator decides that.
+        auto_recover_from_source_offset_out_of_range=False,
+        commit_interval=commit_interval,
+        commit_every=commit_every,
+        consumer_poll_timeout=poll_timeout,
+        consumer_extra_config={
+            "group.instance.id": member,
+            "session.timeout.ms": settings.session_timeout_ms,
+            "heartbeat.interval.ms": settings.session_timeout_ms // 3,
+            "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 5,
+            "fetch.error.backoff.ms": 20,
+            "log.connection.close": False,
+        },
+        producer_extra_config=producer,
+        state_dir=state_dir_of(settings),
+        rocksdb_options=_ROCKSDB,
+        # The root logger formats our logs; and an error is logged once, where the process ends (run.py).
+        loglevel=None,
+        on_consumer_error=_propagate,
+        on_processing_error=_propagate,
+        on_producer_error=_propagate,
+    )
+
+
+def _propagate(_error: Exception, _record: Message | Row | None, _logger: logging.Logger) -> bool:
+    return False

@@ -1,0 +1,109 @@
+"""Outputs leave at once, through a plain producer; the commit confirms them before it writes anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from quixstreams.sinks import BaseSink
+
+from storage.kafka.clients import producer_config
+
+if TYPE_CHECKING:
+    from quixstreams.models import HeadersTuples
+
+    from streams.runtime.settings import StreamSettings
+
+_FULL_QUEUE_WAIT_S = 0.1
+
+
+class Output(NamedTuple):
+    """A record to send. `partition`: None to let the key choose."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] | None = None
+    partition: int | None = None
+
+
+class UndeliveredError(Exception):
+    """Outputs were not delivered, so what they follow from must not be committed."""
+
+
+class Outputs(BaseSink):
+    """A sink of `Output` values: `dataframe.apply(handle, expand=True)` and then `.sink(outputs)`.
+
+    A checkpoint flushes its sinks before it writes the changelog and offsets, so nothing commits whose
+    outputs are not delivered. Records of one key leave in the order in which they were added.
+    """
+
+    def __init__(self, settings: StreamSettings) -> None:
+        super().__init__(on_client_connect_success=lambda: None)
+        self._timeout_s = settings.delivery_timeout_s
+        self._config = {
+            **producer_config(settings.kafka_bootstrap, linger_ms=settings.outputs_linger_ms),
+            # Only failures call back: a Python call for every record would cost more than producing it.
+            "delivery.report.only.error": True,
+            "on_delivery": self._on_failure,
+        }
+        self._failure: KafkaError | None = None
+        self._failed_topic: str | None = None
+        self._producer: Producer | None = None
+
+    def setup(self) -> None:
+        """Connect (quixstreams calls this when the application starts)."""
+        self._connected()
+
+    def add(
+        self,
+        value: Output,
+        key: object,
+        timestamp: int,
+        headers: HeadersTuples,
+        topic: str,
+        partition: int,
+        offset: int,
+    ) -> None:
+        """Send what the dataframe hands over."""
+        del key, timestamp, headers, topic, partition, offset
+        self.send(value)
+
+    def send(self, output: Output) -> None:
+        """Send now, confirm at the next `flush`; UndeliveredError when an earlier one failed."""
+        producer = self._connected()
+        topic, key, value, headers, partition = output
+        target = -1 if partition is None else partition
+        while True:
+            try:
+                producer.produce(topic, value, key, target, headers=headers or [])
+            except BufferError:
+                producer.poll(_FULL_QUEUE_WAIT_S)
+                self._raise_failure()
+            except KafkaException as error:
+                raise UndeliveredError(f"{topic}: {error}") from error
+            else:
+                break
+        producer.poll(0)
+        self._raise_failure()
+
+    def flush(self) -> None:
+        """Wait until all that was sent is delivered; UndeliveredError when that fails or takes too long."""
+        left = self._connected().flush(self._timeout_s)
+        self._raise_failure()
+        if left:
+            raise UndeliveredError(f"{left} outputs were not delivered within {self._timeout_s} s")
+
+    def _connected(self) -> Producer:
+        if self._producer is None:
+            self._producer = Producer(self._config)
+        return self._producer
+
+    def _on_failure(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None and self._failure is None:
+            self._failure, self._failed_topic = error, message.topic()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise UndeliveredError(f"{self._failed_topic}: {failure.str()}")
