@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 MARKED_FOLDERS = frozenset({"integration", "e2e", "chaos"})
+
+# On import Authlib (a dependency of quixstreams) puts a filter of its own before those of pyproject.toml.
+with warnings.catch_warnings():
+    import_module("authlib.deprecate")
 
 # A deadline measures the machine. `ci` repeats the same examples; `dev` looks at new ones each time.
 settings.register_profile(
