@@ -57,9 +57,9 @@ class JobLogger:
 class Context:
     """One attempt of one node instance. `idempotency_key` is the job's id, `RUN/PATH/ATTEMPT`.
 
-    `attempt` counts from 1; `deadline` is Unix ms, or None when the node has no time-out. `cancelled` is set when
-    the result is not wanted any more (a cancel or a time-out): an async function is cancelled as well, a sync one
-    has to look. A function that is called twice for the same key must have the effect of one call.
+    `attempt` counts from 1; `deadline` is Unix ms, or None when the node has no time-out. `cancelled` is set
+    when the result is not wanted any more (a cancel or a time-out): an async function is cancelled as well, a
+    sync one has to look. Called twice with one key, a function must have the effect of one call.
     """
 
     workspace: str

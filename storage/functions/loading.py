@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 GROUP = "aob.functions"
-"""Entry points: one that names a module loads it (its decorators register), one that names a callable registers
-that callable under the entry point's name."""
+"""Entry points: one that names a module loads it (its decorators register), one that names a callable
+registers that callable under the entry point's name."""
 
 
 class FunctionLoadError(Exception):
@@ -47,5 +47,7 @@ def _load_entry(entry: EntryPoint, registry: Registry) -> None:
 
 def _explain(what: str, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name and what.startswith(error.name):
-        return f"there is no module {what!r} to load functions from, neither here ({Path.cwd()}) nor installed"
+        return (
+            f"there is no module {what!r} to load functions from, neither here ({Path.cwd()}) nor installed"
+        )
     return f"functions of {what!r} cannot be loaded: {type(error).__name__}: {error}"

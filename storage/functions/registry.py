@@ -3,7 +3,7 @@
 How a node's input becomes arguments:
 
 1. A parameter named `context` is given the `Context`; it is never an argument of the node.
-2. A function with a parameter named `inputs`, and no other but `context`, takes the whole input, of any JSON type.
+2. A function with a parameter named `inputs`, and no other but `context`, takes the whole input, any JSON.
 3. Else the input must be an object (`null` counts as an empty one), and each member is a keyword argument.
    A function with `**kwargs` takes all members; without it every member must be the name of a parameter.
 """
@@ -13,10 +13,12 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from storage.functions.context import Context
 from storage.functions.errors import ArgumentsError
+
+if TYPE_CHECKING:
+    from storage.functions.context import Context
 
 AnyFunction = Callable[..., Any]
 Decorated = TypeVar("Decorated", bound=AnyFunction)
@@ -83,7 +85,9 @@ class Function:
         unexpected = sorted(value.keys() - self.names)
         if unexpected:
             takes = f"it takes {_listed(sorted(self.names))}" if self.names else "it takes none"
-            raise ArgumentsError(f"function {self.name!r} has no parameter for the {_listed(unexpected)}; {takes}")
+            raise ArgumentsError(
+                f"function {self.name!r} has no parameter for the {_listed(unexpected)}; {takes}"
+            )
 
 
 class Registry:
@@ -96,7 +100,7 @@ class Registry:
         return len(self._functions)
 
     def add(self, name: str, call: AnyFunction) -> None:
-        """Register; ValueError if the name is another callable's, TypeError if it cannot be called by keywords."""
+        """Register; ValueError if the name is another callable's, TypeError if keywords cannot call it."""
         known = self._functions.get(name)
         if known is not None and _origin(known.call) != _origin(call):
             msg = f"two functions are named {name!r}: {_origin(known.call)} and {_origin(call)}"
@@ -133,8 +137,8 @@ def function(
 ) -> Decorated | Callable[[Decorated], Decorated]:
     """Register a sync or async callable as a function of workflows, under its own name or under `name`.
 
-    The callable stays as it is, so it can be called and tested like any other. A sync function runs in a thread:
-    after a time-out or a cancel its thread goes on until the function returns.
+    The callable stays as it is, so it can be called and tested like any other. A sync function runs in a
+    thread: after a time-out or a cancel its thread goes on until the function returns.
     """
 
     def register(target: Decorated) -> Decorated:
