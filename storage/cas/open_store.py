@@ -18,6 +18,6 @@ def open_store(settings: Settings) -> ContentStore:
     if settings.environment == "production":
         raise CasMisconfigured(
             "a folder (AOB_CAS_DIR) is a blob store for one machine and refused with "
-            "AOB_ENVIRONMENT=production; S3 is not supported yet: set AOB_ENVIRONMENT=dev to run on one machine"
+            "AOB_ENVIRONMENT=production; S3 is not supported yet: for one machine set AOB_ENVIRONMENT=dev"
         )
     return FolderStore(settings.cas_dir)
