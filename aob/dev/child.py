@@ -5,15 +5,18 @@ import os
 import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from aob.dev.console import Console
 from aob.dev.errors import DevError
 from aob.dev.process import ProcessSpec, describe_exit, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from aob.dev.console import Console
 
 PROBE_EVERY_S = 0.05
 CHUNK = 65_536
@@ -118,7 +121,9 @@ class Child:
         try:
             await self._keep_running()
         except (DevError, OSError) as error:
-            failure = error if isinstance(error, DevError) else DevError(f"{self.spec.name} cannot start: {error}")
+            failure = (
+                error if isinstance(error, DevError) else DevError(f"{self.spec.name} cannot start: {error}")
+            )
             if not self.ready.done():
                 self.ready.set_exception(failure)
 
@@ -147,7 +152,9 @@ class Child:
         died = f"{self.spec.name} died ({describe_exit(code)})"
         if deaths == self._backoff.loop_deaths:
             said = tail(self._log)
-            self._console.alarm(f"{died} {deaths} times in a row. Trying on every {wait_s:g} s. It said last:\n{said}")
+            self._console.alarm(
+                f"{died} {deaths} times in a row. Trying on every {wait_s:g} s. It said last:\n{said}"
+            )
         else:
             self._console.note(f"{died}; starting it again in {wait_s:g} s")
         with suppress(TimeoutError):
@@ -191,7 +198,9 @@ class Child:
         if self.spec.one_shot:
             self.waiting_for = "its end"
             return
-        while self.spec.probe is not None and (reason := await asyncio.to_thread(self.spec.probe)) is not None:
+        while (
+            self.spec.probe is not None and (reason := await asyncio.to_thread(self.spec.probe)) is not None
+        ):
             self.waiting_for = reason
             await asyncio.sleep(PROBE_EVERY_S)
         self._steady_since = time.monotonic()

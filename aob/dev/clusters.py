@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aob.dev.broker import usable_java
 from aob.dev.database import embedded_postgres
@@ -13,8 +12,13 @@ from aob.dev.errors import DevError
 from aob.dev.kafka import prepare_kafka
 from aob.dev.kafka_jars import INSTALL_JAVA, INSTALL_MAVEN, MIN_JAVA, find_kafka_jars
 from aob.dev.ports import HOST, PortBook
-from aob.dev.process import ProcessSpec
 from aob.dev.running import running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aob.dev.process import ProcessSpec
 
 
 def kafka_missing() -> str | None:

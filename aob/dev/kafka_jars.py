@@ -7,13 +7,16 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 KAFKA_VERSION = "4.3.0"
 MIN_JAVA = 17
@@ -60,7 +63,7 @@ def cache_dir() -> Path:
 
 
 def class_archive_path(java: Java) -> Path:
-    """Return where the class-data archive of this build of Java lies; the JVM refuses one of another build."""
+    """Return where the class-data archive for this build of Java lies, which other builds refuse."""
     return cache_dir() / f"classes-{hashlib.sha256(java.build.encode()).hexdigest()[:12]}.jsa"
 
 
@@ -103,11 +106,23 @@ def _fetch(maven: str, cache: Path) -> None:
         resources.as_file(resources.files("aob.dev") / "kafka-pom.xml") as pom,
     ):
         lib = Path(temporary) / "lib"
-        command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={lib}"]
+        command = [
+            maven,
+            "-q",
+            "-B",
+            "-f",
+            str(pom),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={lib}",
+        ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAVEN_TIMEOUT_S)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=MAVEN_TIMEOUT_S
+            )
         except subprocess.TimeoutExpired as error:
-            raise DevError(f"Maven did not fetch Kafka within {MAVEN_TIMEOUT_S} s. Is the network up?") from error
+            raise DevError(
+                f"Maven did not fetch Kafka within {MAVEN_TIMEOUT_S} s. Is the network up?"
+            ) from error
         if done.returncode != 0 or not any(lib.glob("kafka_2.13-*.jar")):
             lines = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("[ERROR]")]
             raise DevError("Maven could not fetch Kafka:\n" + "\n".join(lines[:5]))
@@ -121,7 +136,9 @@ def _exclusive(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     except OSError as error:
-        raise DevError(f"cannot write the cache {folder}: {error.strerror}. Set AOB_CACHE_DIR to another.") from error
+        raise DevError(
+            f"cannot write the cache {folder}: {error.strerror}. Set AOB_CACHE_DIR to another."
+        ) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

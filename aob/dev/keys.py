@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from aob.dev.data_dir import write_private
 from aob.dev.errors import DevError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,15 @@ def load_keys(path: Path) -> Keys:
         DevError: The file holds something else.
     """
     if not path.exists():
-        made = {"AOB_API_KEY": f"aob_{secrets.token_urlsafe(24)}", "AOB_JWT_SECRET": secrets.token_urlsafe(48)}
+        made = {
+            "AOB_API_KEY": f"aob_{secrets.token_urlsafe(24)}",
+            "AOB_JWT_SECRET": secrets.token_urlsafe(48),
+        }
         write_private(path, orjson.dumps(made, option=orjson.OPT_INDENT_2))
     try:
         stored = orjson.loads(path.read_bytes())
         return Keys(str(stored["AOB_API_KEY"]), str(stored["AOB_JWT_SECRET"]))
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise DevError(f"{path} does not hold AOB_API_KEY and AOB_JWT_SECRET: remove it to get new ones") from error
+        raise DevError(
+            f"{path} does not hold AOB_API_KEY and AOB_JWT_SECRET: remove it to get new ones"
+        ) from error

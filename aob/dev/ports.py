@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import socket
 import zlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from aob.dev.data_dir import write_private
 from aob.dev.errors import DevError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 HOST = "127.0.0.1"
-# Below the range from which the kernel takes ports of outgoing connections: a port from there could be gone when
-# its process restarts.
+# Below the range from which the kernel takes ports of outgoing connections: a port from there could be gone
+# when its process restarts.
 FIRST_PORT, LAST_PORT = 15_000, 31_999
 
 
@@ -57,7 +60,9 @@ class PortBook:
             DevError: It is taken.
         """
         if port in self._taken or not is_free(port):
-            raise DevError(f"port {port} is taken by another process. Choose another with {option}, or leave it out.")
+            raise DevError(
+                f"port {port} is taken by another process. Choose another with {option}, or leave it out."
+            )
         return self._keep(name, port)
 
     def _search(self) -> int:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import http.client
 import socket
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from aob.dev.process import Probe
+if TYPE_CHECKING:
+    from aob.dev.process import Probe
 
 HTTP_TIMEOUT_S = 1.0
 HTTP_OK = 200
@@ -56,7 +58,9 @@ def cluster_metadata(bootstrap: str, timeout_s: float) -> ClusterMetadata:
         KafkaException: No broker answered within `timeout_s` seconds.
     """
     # Its log lines would go to stderr between those of the processes; the exception says the same.
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 1500})
+    admin = AdminClient(
+        {"bootstrap.servers": bootstrap, "log_level": 0, "socket.connection.setup.timeout.ms": 1500}
+    )
     return admin.list_topics(timeout=timeout_s)
 
 

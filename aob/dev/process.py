@@ -7,7 +7,10 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Probe = Callable[[], str | None]
 """Asks once whether a process can serve: None when it can, else the reason why not yet. May block for 2 s."""
@@ -54,8 +57,8 @@ class ProcessSpec:
     def command(self) -> tuple[str, ...]:
         """Return what to execute: `argv`, behind setpriv where the system has it.
 
-        setpriv replaces itself with the command, so the process id stays the same. It sets the parent-death signal
-        after the fork, which a preexec_fn would do with Python code in the child of a threaded process.
+        setpriv replaces itself with the command, so the process id stays the same. It sets the parent-death
+        signal after the fork; a preexec_fn would run Python code in the forked child of a threaded process.
         """
         setpriv = find_setpriv()
         if setpriv is None:
@@ -86,6 +89,17 @@ def find_setpriv() -> str | None:
         return None
     probe = subprocess.run([path, "--pdeathsig", "TERM", "--", "true"], capture_output=True, check=False)
     return path if probe.returncode == 0 else None
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process with this id exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def describe_exit(code: int) -> str:

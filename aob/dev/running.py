@@ -4,12 +4,15 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
 from aob.dev.process import ProcessSpec, describe_exit, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 POLL_S = 0.03
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 from itertools import groupby
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aob.dev.child import Backoff, Child
-from aob.dev.console import Console
 from aob.dev.errors import DevError
-from aob.dev.process import ProcessSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+    from types import TracebackType
+
+    from aob.dev.console import Console
+    from aob.dev.process import ProcessSpec
 
 
 class Supervisor:
