@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from quixstreams import Application
 from quixstreams.state.rocksdb import RocksDBOptions
 
+from storage.kafka.changelogs import group_of
 from storage.kafka.clients import PARTITIONER
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from streams.runtime.settings import StreamSettings
 
 TRANSACTION_TIMEOUT_MS = 10_000
-"""A dead owner's open transaction is aborted after this; until then it holds back readers of the changelog."""
+"""A dead owner's open transaction is aborted after this; until then readers of the changelog wait."""
 
 _MIB = 1024 * 1024
 
@@ -34,11 +35,6 @@ _ROCKSDB = RocksDBOptions(
     # The changelog, not the disk, is what state is recovered from.
     use_fsync=False,
 )
-
-
-def group_of(processor: str) -> str:
-    """The consumer group of a processor."""
-    return f"aob.{processor}"
 
 
 def state_dir_of(settings: StreamSettings) -> Path:
