@@ -1,0 +1,1 @@
+"""Bodies of requests and answers: msgspec structs, from which the OpenAPI document is made too."""

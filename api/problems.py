@@ -1,0 +1,151 @@
+"""Errors of the api: `application/problem+json` (RFC 9457), each with a stable code and JSON pointers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from engine.errors import Issue, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+
+log = structlog.get_logger(__name__)
+
+_STATUS_OF_REFUSAL = {
+    "ARTIFACT_UNKNOWN": 404,
+    "BODY_TOO_LARGE": 413,
+    "IDEMPOTENCY_KEY_REUSED": 422,
+    "JSON_INVALID": 400,
+    "RUN_ENDED": 409,
+    "RUN_KEY_TAKEN": 409,
+    "WORKFLOW_TOO_LARGE": 413,
+}
+_CODE_OF_STATUS = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What went wrong: `code` is stable, `detail` is for people.
+
+    Pointers of `errors` lead into the body; those into other parts of the request begin with `/query`,
+    `/path` or `/header`. `run_id` names the run that stands in the way.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Issue] = msgspec.field(default_factory=list)
+    run_id: str | None = None
+
+
+class Problem(Exception):  # noqa: N818 (an answer, not a fault)
+    """Ends a request with a problem."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[Issue] = (),
+        run_id: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.details = ProblemDetails(
+            type=f"urn:aob:problem:{code.lower().replace('_', '-')}",
+            title=code.replace("_", " ").capitalize(),
+            status=status,
+            detail=detail,
+            code=code,
+            errors=list(errors),
+            run_id=run_id,
+        )
+        self.headers = headers
+
+    def response(self) -> Response:
+        """The problem as it is sent."""
+        body = msgspec.json.encode(self.details)
+        return Response(body, self.details.status, self.headers, MEDIA_TYPE)
+
+
+def of_refusal(refusal: Refusal, *, pointer: str | None = None) -> Problem:
+    """The problem that a refusal means; `pointer` is where its cause stands, when it does not say so."""
+    errors = refusal.issues
+    if not errors and pointer is not None:
+        errors = [Issue(pointer, refusal.message, refusal.code)]
+    status = _STATUS_OF_REFUSAL.get(refusal.code, 422)
+    return Problem(status, refusal.code, refusal.message, errors=errors)
+
+
+def not_found(what: str) -> Problem:
+    """A 404: it does not exist, or belongs to another workspace (which is the same to the caller)."""
+    return Problem(404, "NOT_FOUND", f"there is no {what}")
+
+
+def unavailable(detail: str) -> Problem:
+    """A 503 that asks to come back."""
+    return Problem(503, "UNAVAILABLE", detail, headers={"retry-after": str(RETRY_AFTER_S)})
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    return error.response() if isinstance(error, Problem) else _internal(error)
+
+
+async def _on_refusal(_: Request, error: Exception) -> Response:
+    return of_refusal(error).response() if isinstance(error, Refusal) else _internal(error)
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        return _internal(error)
+    issues = [
+        Issue(
+            "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"]),
+            item["msg"],
+        )
+        for item in error.errors()
+    ]
+    detail = f"the request has {len(issues)} invalid parameter(s)"
+    return Problem(422, "REQUEST_INVALID", detail, errors=issues).response()
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return _internal(error)
+    status = error.status_code
+    code = _CODE_OF_STATUS.get(status, HTTPStatus(status).name)
+    headers = dict(error.headers) if error.headers else None
+    return Problem(status, code, error.detail, headers=headers).response()
+
+
+async def _on_fault(_: Request, error: Exception) -> Response:
+    return _internal(error)
+
+
+def _internal(error: Exception) -> Response:
+    log.error("api.fault", error=repr(error), exc_info=error)
+    return Problem(500, "INTERNAL", "the request failed inside the server; its log says why").response()
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_fault)
