@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     import pytest
 
+pytest_plugins = ["tests.support.postgres"]
+
 TESTS = Path(__file__).parent
 MARKED_FOLDERS = frozenset({"integration", "e2e", "chaos"})
 
