@@ -19,8 +19,7 @@ from engine.events.run_paused import RunPaused
 from engine.events.run_rejected import RunRejected
 from engine.events.run_resumed import RunResumed
 from engine.events.run_started import RunStarted
-from engine.events.signal_kept import SignalKept
-from engine.events.timer_set import TimerSet
+from engine.events.signal_delivered import SignalDelivered
 
 Event = (
     RunStarted
@@ -42,8 +41,7 @@ Event = (
     | NodeSkipped
     | NodeCancelled
     | NodeRouted
-    | SignalKept
-    | TimerSet
+    | SignalDelivered
 )
 
 __all__ = [
@@ -67,6 +65,5 @@ __all__ = [
     "RunRejected",
     "RunResumed",
     "RunStarted",
-    "SignalKept",
-    "TimerSet",
+    "SignalDelivered",
 ]

@@ -6,8 +6,9 @@ import msgspec
 
 
 class NodeScheduled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.scheduled"):
-    """An attempt of a node instance was handed to the workers."""
+    """An attempt of a node instance was handed to the workers. `covers` counts the items that it gathers."""
 
     path: str
     attempt: int
     node_type: str
+    covers: int | None = None

@@ -24,4 +24,5 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     command_id: str
     requested_at: int = 0
     parent: Parent | None = None
+    depth: int = 0
     reply_to: int | None = None

@@ -24,4 +24,5 @@ class RunAdmitted(msgspec.Struct, frozen=True, kw_only=True):
     priority: str | None = None
     requested_at: int = 0
     parent: Parent | None = None
+    depth: int = 0
     reply_to: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 import rfc8785
 
 from engine.errors import Issue, Refusal
-from engine.model.workflow import Workflow
+from engine.model.workflow import JsonObject, Workflow
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 _MAX_ISSUES = 50
@@ -74,6 +74,11 @@ def canonical(data: bytes) -> tuple[bytes, str]:
     return text, hashlib.sha256(text).hexdigest()
 
 
+@lru_cache(maxsize=512)
+def _inputs_validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schema))
+
+
 def check_schema(schema: object) -> list[Issue]:
     """What is wrong with a JSON Schema; pointers are relative to it."""
     try:
@@ -83,11 +88,14 @@ def check_schema(schema: object) -> list[Issue]:
     return []
 
 
-def check_inputs(workflow: Workflow, value: object) -> list[Issue]:
-    """What is wrong with a run's inputs; empty when nothing is. Pointers are into the inputs."""
-    if workflow.inputs is None:
+def check_inputs(schema: JsonObject | bool | None, value: object) -> list[Issue]:
+    """What is wrong with a run's inputs; empty when nothing is. Pointers are into the inputs.
+
+    `schema` is the workflow's `inputs`, which was checked when the workflow was compiled.
+    """
+    if schema is None:
         return []
-    validator = jsonschema_rs.Draft202012Validator(workflow.inputs)  # type: ignore[arg-type]  # checked at upload
+    validator = _inputs_validator(msgspec.json.encode(schema))
     return [
         Issue(pointer(list(error.instance_path)), error.message)
         for error, _ in zip(validator.iter_errors(value), range(_MAX_ISSUES), strict=False)

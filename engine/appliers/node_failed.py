@@ -1,0 +1,29 @@
+"""What `NodeFailed` changes."""
+
+from __future__ import annotations
+
+from engine.appliers.changes import end_graph_node, move, take_compensation
+from engine.appliers.insides import close_inside, open_inside
+from engine.events import NodeFailed
+from engine.ids import place
+from engine.state import MutableRun, NodeStatus
+
+
+def apply(run: MutableRun, event: NodeFailed) -> None:
+    """The instance is over; with `handled` the run goes on along its error edge, or past a collected item."""
+    node = run.edit_node(event.path)
+    began = node.status != NodeStatus.PENDING or node.resolving
+    move(run, event.path, node, NodeStatus.FAILED)
+    node.attempt, node.error, node.resolving = event.attempt, event.error, False
+    if event.path in run.graph.by_id:
+        if not began:
+            take_compensation(run, event.path)
+        end_graph_node(run, event.path, event.edges)
+        return
+    where = place(event.path)
+    if where.aux is not None:
+        run.drop_node(event.path)
+        return
+    if not began:
+        open_inside(run, where)
+    close_inside(run, where, None, event.error)

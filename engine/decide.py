@@ -1,0 +1,80 @@
+"""`decide`: a run and a fact to events and effects; `replay`: a run and the events to the same state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.appliers import apply, begin
+from engine.appliers.sweep import sweep
+from engine.deciders import DECIDERS
+from engine.effects import Effect, Reply
+from engine.events import Event
+from engine.facts import CancelRequested, Fact, PauseRequested, ResumeRequested, RunAdmitted, RunRefused, SignalReceived, WorkContinued
+from engine.flow.finishing import sweep_again
+from engine.flow.steps import work
+from engine.flow.turn import Turn
+from engine.state import ENDED, RunState
+from engine.state.status import PAUSED
+
+_STARTS = (RunAdmitted, RunRefused)
+_REQUESTS = (CancelRequested, PauseRequested, ResumeRequested, SignalReceived)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided: `events` are numbered from `first_seq`, at time `at`; `ignored` says why there are none."""
+
+    first_seq: int
+    at: int
+    events: list[Event]
+    effects: list[Effect]
+    ignored: str | None = None
+
+
+def decide(state: RunState, fact: Fact, at: int) -> Outcome:
+    """Decide on a fact that stood in the log at `at` (Unix ms). Changes `state` in memory; nothing is written yet."""
+    if not state.known and not isinstance(fact, _STARTS):
+        return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
+    if state.known and state.header.status in ENDED:
+        return _after_the_end(state, fact, at)
+    idle = not state.known or state.header.head == state.header.tail or state.header.status == PAUSED
+    begin(state, fact.workspace, at)
+    turn = Turn(state, state.header.at)
+    first_seq = state.header.seq + 1
+    DECIDERS[type(fact)](turn, fact)
+    if turn.events or turn.steps:
+        work(turn, state, remind=idle or turn.continuing)
+    return Outcome(first_seq, state.header.at, turn.events, turn.effects, turn.ignored)
+
+
+def _ignored(state: RunState, fact: Fact, at: int, code: str, message: str) -> Outcome:
+    effects: list[Effect] = []
+    if isinstance(fact, _REQUESTS) and fact.reply_to is not None:
+        effects.append(
+            Reply(
+                command_id=fact.command_id, reply_to=fact.reply_to, ok=False, run_id=state.run_id, code=code, message=message
+            )
+        )
+    return Outcome(0, at, [], effects, message)
+
+
+def _after_the_end(state: RunState, fact: Fact, at: int) -> Outcome:
+    """A run that ended only cleans up, and answers those who come late."""
+    header = state.header
+    if not isinstance(fact, WorkContinued):
+        return _ignored(state, fact, at, "RUN_ENDED", f"the run has ended, as {header.status}")
+    if fact.position != -1 - header.sweeps:
+        return Outcome(0, at, [], [], "the clean-up is past this point")
+    turn = Turn(state, header.at)
+    if not sweep(state):
+        sweep_again(turn)
+    return Outcome(0, header.at, [], turn.effects)
+
+
+def replay(state: RunState, workspace: str, at: int, events: list[Event]) -> None:
+    """Make the changes of one decision again, as the log tells it."""
+    begin(state, workspace, at)
+    for event in events:
+        apply(state, event)
+    if state.header.status in ENDED and state.header.sweeps == 0:
+        sweep(state)

@@ -1,0 +1,13 @@
+"""What follows from `CancelRequested`."""
+
+from __future__ import annotations
+
+from engine.facts import CancelRequested
+from engine.flow.stopping import stop
+from engine.flow.turn import Turn
+
+
+def decide(turn: Turn, fact: CancelRequested) -> None:
+    """Stop the run; a run that is stopping already goes on doing so."""
+    stop(turn, "cancelling", author=fact.author, reason=fact.reason)
+    turn.answer(fact.command_id, fact.reply_to, body=b'{"status":"CANCELLING"}')

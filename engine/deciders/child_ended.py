@@ -1,0 +1,25 @@
+"""What follows from `ChildEnded`."""
+
+from __future__ import annotations
+
+from engine.errors import NodeError
+from engine.facts import ChildEnded
+from engine.flow.settle import attempt_failed, succeed
+from engine.flow.turn import Turn
+from engine.state.status import CANCELLED, COMPLETED
+
+
+def decide(turn: Turn, fact: ChildEnded) -> None:
+    """The child run of a composite ended: so does the node."""
+    state = turn.run.node(fact.path)
+    box = state.box
+    if not state.status.live or box is None or box.child_run_id != fact.child_run_id:
+        turn.ignore("no node waits for this child run")
+        return
+    if fact.status == COMPLETED:
+        succeed(turn, fact.path, fact.attempt, fact.output)
+        return
+    inner = fact.error
+    code = "CHILD_CANCELLED" if fact.status == CANCELLED else "CHILD_FAILED" if inner is None else inner.code
+    message = f"the child run {fact.child_run_id} ended as {fact.status}" + (f": {inner.message}" if inner else "")
+    attempt_failed(turn, fact.path, fact.attempt, NodeError(code, message, fact.path), retryable=True)

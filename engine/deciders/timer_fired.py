@@ -1,0 +1,25 @@
+"""What follows from `TimerFired`."""
+
+from __future__ import annotations
+
+from engine.facts import TimerFired
+from engine.flow.settle import succeed
+from engine.flow.timeouts import time_out
+from engine.flow.turn import Turn
+from engine.payload import NULL
+from engine.state import NodeStatus
+
+
+def decide(turn: Turn, fact: TimerFired) -> None:
+    """A wait is over, an attempt is due, or something took too long; a stale timer says nothing."""
+    state = turn.run.node(fact.path)
+    if state.attempt != fact.attempt or not state.status.live:
+        turn.ignore("the timer is stale")
+    elif fact.purpose == "retry" and state.status is NodeStatus.RETRYING:
+        turn.push("begin", fact.path, fact.attempt + 1)
+    elif fact.purpose == "wait" and state.status is NodeStatus.WAITING:
+        succeed(turn, fact.path, fact.attempt, NULL)
+    elif fact.purpose == "timeout" and state.status in {NodeStatus.RUNNING, NodeStatus.WAITING}:
+        time_out(turn, fact.path, fact.attempt)
+    else:
+        turn.ignore("the timer is stale")

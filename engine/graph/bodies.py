@@ -1,0 +1,121 @@
+"""What a node does with its input, compiled: operations, functions, child definitions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import Issue, Refusal
+from engine.expressions import TemplateError
+from engine.graph.graph import Body
+from engine.model import InnerNode, JsonObject, canonical, pointer
+from engine.operations import Operation, compile_operation
+from engine.operations.operation import bare
+
+ITEM_ROOTS = ("inputs", "nodes", "item", "index")
+ITERATION_ROOTS = ("inputs", "nodes", "iteration", "output")
+NODE_ROOTS = ("inputs", "nodes")
+EDGE_ROOTS = ("inputs", "nodes", "output")
+
+_HTTP_FIELDS = ("url", "method", "headers", "query", "body", "payload", "expect_status", "parse")
+_WAIT_FIELDS = ("duration_ms", "until", "signal")
+_FUNCTION_FIELDS = ("function", "function_name", "action")
+
+
+@dataclass(slots=True)
+class Compiling:
+    """A compilation under way: what is known of the graph, the issues and the children found so far."""
+
+    node_ids: frozenset[str]
+    issues: list[Issue] = field(default_factory=list)
+    children: dict[str, bytes | None] = field(default_factory=dict)
+
+    def fail(self, where: list[str | int], message: str, code: str = "INVALID") -> None:
+        """Note an issue and go on."""
+        self.issues.append(Issue(pointer(where), message, code))
+
+    def operation(
+        self, name: str, source: object, where: list[str | int], roots: tuple[str, ...]
+    ) -> Operation | None:
+        """Compile an operation, or note what is wrong with it."""
+        try:
+            return compile_operation(name, source, roots=roots, node_ids=self.node_ids)
+        except TemplateError as error:
+            self.issues.append(Issue(pointer(where) + error.pointer, error.error.message, error.error.code))
+            return None
+
+    def child(self, config: JsonObject, where: list[str | int]) -> str:
+        """How the child definition of a composite is named in the run's `children`."""
+        if "definition" in config:
+            from msgspec import json  # noqa: PLC0415 (only definitions with inline children need it)
+
+            try:
+                text, digest = canonical(json.encode(config["definition"]))
+            except Refusal as refusal:
+                self.fail([*where, "definition"], refusal.message, refusal.code)
+                return ""
+            self.children[f"definition:{digest}"] = text
+            return f"definition:{digest}"
+        suffix = f"version:{config['version']}" if "version" in config else f"tag:{config.get('tag', 'main')}"
+        name = f"{config['workflow']}@{suffix}"
+        self.children[name] = None
+        return name
+
+
+def compile_body(
+    node: InnerNode, where: list[str | int], compiling: Compiling, roots: tuple[str, ...] = NODE_ROOTS
+) -> Body:
+    """Compile what `node` does; `where` is the JSON pointer of its `config`."""
+    config, kind = node.config, "function" if node.type == "task" else node.type
+    work = _work(kind, config, where, compiling, roots)
+    return Body(
+        type=kind,
+        work=work,
+        config=config,
+        retry=node.retry,
+        timeout_ms=node.timeout_ms,
+        priority=node.priority,
+        queue=node.queue or "default",
+        function=next((config[name] for name in _FUNCTION_FIELDS if name in config), None) if kind == "function" else None,
+        child=compiling.child(config, where) if kind == "composite" else None,
+    )
+
+
+def _work(  # noqa: PLR0911 (one return a node type)
+    kind: str, config: JsonObject, where: list[str | int], compiling: Compiling, roots: tuple[str, ...]
+) -> Operation | None:
+    match kind:
+        case "http":
+            source = {name: config[name] for name in _HTTP_FIELDS if name in config}
+            return compiling.operation("template", source, where, roots)
+        case "wait":
+            source = {name: config[name] for name in _WAIT_FIELDS if name in config}
+            return compiling.operation("template", source, where, roots)
+        case "transform":
+            whole = f"${{{bare(config['expression'])}}}"
+            return compiling.operation("template", whole, [*where, "expression"], roots)
+        case "filter" | "aggregate":
+            return compiling.operation(kind, config, where, roots)
+        case "map":
+            return compiling.operation("items", config["items"], [*where, "items"], roots)
+        case "conditional" if "condition" in config:
+            return compiling.operation("condition", config["condition"], [*where, "condition"], roots)
+        case "loop":
+            return None
+    if "inputs" in config:
+        return compiling.operation("template", config["inputs"], [*where, "inputs"], roots)
+    return None
+
+
+def inner_node(config: JsonObject) -> tuple[InnerNode, str | None]:
+    """What a map does for each item or a loop for each iteration, and where in `config` it stands."""
+    if "node" in config:
+        raw: dict[str, Any] = config["node"]
+        from msgspec import convert  # noqa: PLC0415 (maps and loops alone)
+
+        return convert(raw, InnerNode), "node"
+    if "function_name" in config:
+        kept = {name: config[name] for name in ("function_name", "inputs") if name in config}
+        return InnerNode(type="function", config=kept), None
+    kept = {name: config[name] for name in ("workflow", "definition", "tag", "version", "inputs") if name in config}
+    return InnerNode(type="composite", config=kept), None

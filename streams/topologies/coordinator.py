@@ -1,0 +1,132 @@
+"""`coordinator`: the log of each run becomes decisions.
+
+    node.results ──► decide (pure, engine/) ──► run state (RocksDB, changelog)
+                        │
+                        ├──► workflow.events      the decision: the fact and its events
+                        ├──► node.jobs.*, node.cancels, timers, command.replies
+                        ├──► node.results         facts for itself, for child runs and parents
+                        └──► dead.letters         what is no fact, or could not be decided on
+
+Decide, apply and encode work on values; only then is state written, and then the outputs are handed over.
+State, changelog and offsets commit together; outputs leave at once and are confirmed before that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from quixstreams import message_context
+
+from engine.decide import decide
+from engine.decision import Decision
+from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
+from engine.state import RunState
+from storage.cas import open_store
+from storage.kafka.topics import COMMAND_REPLIES, NODE_CANCELS, NODE_RESULTS, TIMERS, WORKFLOW_EVENTS, job_topic
+from storage.wire import WireError, decode, encode
+from streams.runtime.application import make_application
+from streams.runtime.dead_letters import dead_letter
+from streams.runtime.facts import FACTS
+from streams.runtime.outputs import Output, Outputs
+from streams.runtime.run import Topology
+from streams.runtime.run import run as run_processor
+from streams.state.definitions import Definitions
+from streams.state.run_store import RunStore
+
+if TYPE_CHECKING:
+    from quixstreams.models import HeadersTuples
+    from quixstreams.state import State
+
+    from engine.decide import Outcome
+    from engine.facts import Fact
+    from engine.state import GraphSource
+    from streams.runtime.settings import StreamSettings
+
+PROCESSOR = "coordinator"
+COMMIT_INTERVAL_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: StreamSettings) -> int:
+    """Run the processor until it is stopped; its exit code."""
+    return run_processor(settings, PROCESSOR, lambda: build(settings))
+
+
+def build(settings: StreamSettings) -> Topology:
+    """The topology."""
+    application = make_application(settings, PROCESSOR, transactional=True, commit_interval=COMMIT_INTERVAL_S)
+    facts = application.topic(NODE_RESULTS, value_deserializer="bytes", key_deserializer="bytes")
+    dataframe = application.dataframe(facts)
+    coordinator = Coordinator(Definitions(open_store(settings)))
+    dataframe.apply(coordinator.handle, stateful=True, expand=True, metadata=True).sink(Outputs(settings))
+    return Topology(application, dataframe)
+
+
+class Coordinator:
+    """What is done with a record of `node.results`."""
+
+    def __init__(self, graphs: GraphSource) -> None:
+        self._graphs = graphs
+
+    def handle(
+        self, value: bytes, key: bytes | None, timestamp: int, headers: HeadersTuples, state: State
+    ) -> list[Output]:
+        """Decide on a fact. Nothing is written to `state` before everything is decided and encoded."""
+        try:
+            fact = _read(value, key)
+        except ValueError as error:
+            code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
+            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
+        context = message_context()
+        run_state = RunState(fact.run_id, RunStore(state), self._graphs)
+        try:
+            outcome = decide(run_state, fact, timestamp)
+            outputs = [_output(effect) for effect in outcome.effects]
+            if outcome.events:
+                outputs.append(_decision(fact, outcome, value, context.partition, context.offset))
+        except Exception as error:
+            # An error of ours, in one run. Its record is laid aside whole and the other runs go on.
+            log.exception("a fact could not be decided on", run_id=fact.run_id, fact=type(fact).__name__)
+            reason = f"{type(error).__name__}: {error}"
+            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason)]
+        run_state.flush()
+        return outputs
+
+
+def _read(value: bytes, key: bytes | None) -> Fact:
+    """The fact; ValueError with the reason when there is none."""
+    try:
+        fact = decode(value)
+    except WireError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(fact, FACTS):
+        raise ValueError(f"a {type(fact).__name__} is no fact of a run")  # noqa: TRY004 (a wrong record, not a bug)
+    if key is None or key != fact.run_id.encode():
+        raise ValueError(f"the key is not the run id {fact.run_id!r}")
+    return fact
+
+
+def _decision(fact: Fact, outcome: Outcome, cause: bytes, partition: int, offset: int) -> Output:
+    decision = Decision(
+        workspace=fact.workspace,
+        run_id=fact.run_id,
+        first_seq=outcome.first_seq,
+        at=outcome.at,
+        cause=cause,
+        partition=partition,
+        offset=offset,
+        events=outcome.events,
+    )
+    return Output(WORKFLOW_EVENTS, fact.run_id.encode(), encode(decision))
+
+
+def _output(effect: Effect) -> Output:
+    """Where an effect goes."""
+    if isinstance(effect, Job):
+        return Output(job_topic(effect.queue, effect.priority), effect.id.encode(), encode(effect))
+    if isinstance(effect, Reply):
+        return Output(COMMAND_REPLIES, effect.command_id.encode(), encode(effect), None, effect.reply_to)
+    topic = TIMERS if isinstance(effect, ArmTimer) else NODE_CANCELS if isinstance(effect, CancelJobs) else NODE_RESULTS
+    return Output(topic, effect.run_id.encode(), encode(effect))
