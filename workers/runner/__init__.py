@@ -1,0 +1,1 @@
+"""The runner: takes jobs, does many at a time, writes their outcomes into the logs of their runs."""

@@ -1,0 +1,43 @@
+"""Results of functions as JSON."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from workers.runner.failure import JobFailure
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_output(value: object) -> bytes:
+    """The JSON of what a function returned; JobFailure `OUTPUT_NOT_JSON` if it has none.
+
+    Besides JSON's own types, what msgspec writes is fine: dataclasses, datetimes, UUIDs, enums, sets.
+    """
+    try:
+        data = _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _refuse(f"the output cannot be written as JSON: {error}") from error
+    # NaN and the infinities are written as null: only an output that holds a null can hide one.
+    if b"null" in data and _has_non_finite(value):
+        raise _refuse("the output holds NaN or an infinity, which JSON does not have")
+    return data
+
+
+def _has_non_finite(value: object) -> bool:
+    if value is None or isinstance(value, (str, bytes, bool, int)):
+        return False
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_non_finite, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_has_non_finite, value))
+    plain = msgspec.to_builtins(value)
+    return type(plain) is not type(value) and _has_non_finite(plain)
+
+
+def _refuse(message: str) -> JobFailure:
+    return JobFailure("OUTPUT_NOT_JSON", message, retryable=False)
