@@ -1,0 +1,1 @@
+"""What admission checks and resolves before a run may begin."""

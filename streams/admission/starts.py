@@ -1,0 +1,144 @@
+"""Starts: every name becomes a content hash, every input is checked, every blob is stored, before the run begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from engine.errors import Issue, Refusal
+from engine.facts import RunAdmitted
+from engine.graph import Graph
+from engine.model import canonical, check_inputs, decode_json
+from engine.payload import INLINE_LIMIT, Payload, inline_json
+from storage.cas import BlobMissing, InvalidHash
+from storage.registry import DEFAULT_TAG
+from streams.state.definitions import Definitions
+
+if TYPE_CHECKING:
+    from engine.commands import StartRun
+    from storage.cas import ContentStore
+    from storage.registry import WorkflowRegistry
+    from storage.tokens import Claims
+
+START_MAX_AGE_MS = 24 * 3_600_000
+"""An older start is refused: the marker of the run that it may have begun could be gone."""
+
+MAX_CHILDREN = 200
+_PRIORITIES = (None, "high", "medium", "low")
+
+
+class Limits(Protocol):
+    """What of the settings matters here."""
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """Queues that have topics."""
+
+
+class Starts:
+    """Admits starts. Raises Refusal with a code, a sentence and pointers."""
+
+    def __init__(self, registry: WorkflowRegistry, store: ContentStore, limits: Limits) -> None:
+        self._registry = registry
+        self._store = store
+        self._definitions = Definitions(store)
+        self._queues = frozenset(limits.queue_names)
+
+    def check_age(self, written_at: int, now: int) -> None:
+        """Refuse what was written too long ago (Unix ms)."""
+        if now - written_at > START_MAX_AGE_MS:
+            hours = START_MAX_AGE_MS // 3_600_000
+            raise Refusal("START_TOO_OLD", f"the start was asked for more than {hours} hours ago: ask again")
+
+    def admit(self, command: StartRun, claims: Claims, at: int) -> RunAdmitted:
+        """The fact that begins the run."""
+        if command.priority not in _PRIORITIES:
+            message = f"the priority is high, medium or low, not {command.priority!r}"
+            raise Refusal("PRIORITY_INVALID", message, [Issue("/priority", message)])
+        digest, version = self._resolve(command, claims)
+        graph = self._load(digest)
+        return RunAdmitted(
+            workspace=claims.workspace,
+            run_id=command.run_id,
+            command_id=command.command_id,
+            author=claims.author,
+            graph=digest,
+            children=self._children(graph, claims.workspace) if graph.children else {},
+            workflow=command.workflow or graph.name,
+            version=version,
+            inputs=self._inputs(graph, command.inputs),
+            key=command.key,
+            priority=command.priority,
+            requested_at=command.requested_at or at,
+            reply_to=command.reply_to,
+        )
+
+    def _resolve(self, command: StartRun, claims: Claims) -> tuple[str, int | None]:
+        if command.definition is not None:
+            text, digest = canonical(command.definition)
+            self._store.put(text)
+            return digest, None
+        if command.definition_hash is not None:
+            return command.definition_hash, command.version
+        if command.workflow is None:
+            message = "a start names a `workflow`, or brings its `definition`"
+            raise Refusal("WORKFLOW_MISSING", message, [Issue("/workflow", message)])
+        version, digest = self._registry.resolve(
+            claims.workspace, command.workflow, tag=command.tag, version=command.version
+        )
+        return digest, version
+
+    def _load(self, digest: str) -> Graph:
+        try:
+            graph = self._definitions.load(digest)
+        except (BlobMissing, InvalidHash) as error:
+            message = f"there is no definition with the hash {digest}"
+            raise Refusal("DEFINITION_UNKNOWN", message, [Issue("/definition_hash", message)]) from error
+        unserved = sorted(graph.queues - self._queues)
+        if unserved:
+            message = f"no topic serves the queue `{unserved[0]}`; there are: {', '.join(sorted(self._queues))}"
+            raise Refusal("QUEUE_UNKNOWN", message, [Issue("/nodes", message, "QUEUE_UNKNOWN")])
+        return graph
+
+    def _children(self, graph: Graph, workspace: str) -> dict[str, str]:
+        """Every definition that the run or its children may start, by the name that they call it."""
+        resolved: dict[str, str] = {}
+        waiting = dict(graph.children)
+        while waiting:
+            name, definition = waiting.popitem()
+            if name in resolved:
+                continue
+            if len(resolved) >= MAX_CHILDREN:
+                raise Refusal("TOO_MANY_CHILDREN", f"a run has at most {MAX_CHILDREN} definitions of child runs")
+            resolved[name] = self._child(name, definition, workspace)
+            waiting.update(self._load(resolved[name]).children)
+        return resolved
+
+    def _child(self, name: str, definition: bytes | None, workspace: str) -> str:
+        if definition is not None:
+            return self._store.put(definition).sha256
+        workflow, _, which = name.partition("@")
+        kind, _, value = which.partition(":")
+        if kind == "version":
+            return self._registry.resolve(workspace, workflow, version=int(value))[1]
+        return self._registry.resolve(workspace, workflow, tag=value or DEFAULT_TAG)[1]
+
+    def _inputs(self, graph: Graph, inputs: Payload) -> Payload:
+        """Checked against the workflow's schema; what is large goes to the CAS."""
+        data = bytes(inputs.raw) if inputs.ref is None else self._blob(inputs)
+        if inputs.ref is None or graph.inputs is not None:
+            value = decode_json(data)
+            issues = check_inputs(graph.inputs, value)
+            if issues:
+                located = [Issue("/inputs" + issue.pointer, issue.message, issue.code) for issue in issues]
+                raise Refusal("INPUTS_INVALID", f"the inputs do not fit: {located[0].message}", located)
+        if inputs.ref is not None or len(data) <= INLINE_LIMIT:
+            return inputs if inputs.ref is not None else inline_json(data)
+        return Payload(ref=self._store.put(data))
+
+    def _blob(self, inputs: Payload) -> bytes:
+        digest = inputs.ref.sha256 if inputs.ref is not None else ""
+        try:
+            return self._store.get(digest)
+        except (BlobMissing, InvalidHash) as error:
+            message = f"the inputs' blob {digest} was never stored"
+            raise Refusal("INPUTS_MISSING", message, [Issue("/inputs", message)]) from error

@@ -1,0 +1,174 @@
+"""`admission`: requests become facts, or are refused.
+
+    run.commands ──► who asks? what exactly is meant? ──► node.results      RunAdmitted, CancelRequested, ...
+                                                    ├──► node.results      RunRefused: the run exists as REJECTED
+                                                    ├──► command.replies   refused, when somebody waits
+                                                    └──► dead.letters      what cannot be read
+
+Stateless: read again after a crash, a request becomes the same fact again, and the first start wins.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from engine.commands import CancelRun, PauseRun, ResumeRun, SignalRun, StartRun
+from engine.effects import Reply
+from engine.errors import Refusal
+from engine.facts import CancelRequested, Fact, PauseRequested, ResumeRequested, RunRefused, SignalReceived
+from engine.ids import is_run_id
+from storage.cas import open_store
+from storage.kafka.topics import COMMAND_REPLIES, NODE_RESULTS, RUN_COMMANDS
+from storage.registry import KafkaWorkflowRegistry
+from storage.tokens import HEADER, Claims, Tokens
+from storage.wire import WireError, decode, encode
+from streams.admission.starts import Starts
+from streams.runtime.application import make_application
+from streams.runtime.dead_letters import dead_letter
+from streams.runtime.outputs import Output, Outputs
+from streams.runtime.run import Topology
+from streams.runtime.run import run as run_processor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quixstreams.models import HeadersTuples
+
+    from streams.runtime.settings import StreamSettings
+
+PROCESSOR = "admission"
+COMMIT_INTERVAL_S = 0.5
+WRITERS = frozenset({"admin", "member", "service"})
+COMMANDS = (StartRun, CancelRun, PauseRun, ResumeRun, SignalRun)
+
+Command = StartRun | CancelRun | PauseRun | ResumeRun | SignalRun
+Request = CancelRun | PauseRun | ResumeRun | SignalRun
+
+_REQUESTED = {CancelRun: CancelRequested, PauseRun: PauseRequested, ResumeRun: ResumeRequested}
+
+
+def run(settings: StreamSettings) -> int:
+    """Run the processor until it is stopped; its exit code."""
+    return run_processor(settings, PROCESSOR, lambda: build(settings))
+
+
+def build(settings: StreamSettings) -> Topology:
+    """The topology. Returns when the names of all workflows are known."""
+    application = make_application(settings, PROCESSOR, transactional=False, commit_interval=COMMIT_INTERVAL_S)
+    registry = KafkaWorkflowRegistry(settings.kafka_bootstrap)
+    registry.wait_ready()
+    commands = application.topic(RUN_COMMANDS, value_deserializer="bytes", key_deserializer="bytes")
+    dataframe = application.dataframe(commands)
+    starts = Starts(registry, open_store(settings), settings)
+    admission = Admission(starts, Tokens(settings.jwt_secret.get_secret_value()))
+    dataframe.apply(admission.handle, expand=True, metadata=True).sink(Outputs(settings))
+    return Topology(application, dataframe)
+
+
+class Admission:
+    """What is done with a record of `run.commands`. `clock` tells the wall-clock time in Unix seconds."""
+
+    def __init__(self, starts: Starts, tokens: Tokens, clock: Callable[[], float] = time.time) -> None:
+        self._starts = starts
+        self._tokens = tokens
+        self._clock = clock
+
+    def handle(self, value: bytes, key: bytes | None, timestamp: int, headers: HeadersTuples) -> list[Output]:
+        """A fact for the run's log; or a refusal, in a reply or a dead letter."""
+        try:
+            command = _read(value, key)
+        except ValueError as error:
+            code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
+            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
+        try:
+            claims = self._claims(timestamp, headers)
+        except Refusal as refusal:
+            # Nobody may learn of runs by asking without a good token: this is laid aside, not answered.
+            letter = dead_letter(
+                PROCESSOR, value, key, timestamp, headers, code=refusal.code, reason=refusal.message
+            )
+            return [letter]
+        try:
+            return [_told(self._fact(command, claims, timestamp))]
+        except Refusal as refusal:
+            return _refused(command, claims, refusal)
+
+    def _claims(self, timestamp: int, headers: HeadersTuples) -> Claims:
+        token = next((value for name, value in headers or () if name == HEADER), None)
+        claims = self._tokens.verify_header(token, at=timestamp / 1000)
+        if claims.role not in WRITERS:
+            raise Refusal("FORBIDDEN", f"the role `{claims.role}` may not start or change runs")
+        return claims
+
+    def _fact(self, command: Command, claims: Claims, timestamp: int) -> Fact:
+        if isinstance(command, StartRun):
+            self._starts.check_age(timestamp, int(self._clock() * 1000))
+            return self._starts.admit(command, claims, timestamp)
+        return _request(command, claims)
+
+
+def _read(value: bytes, key: bytes | None) -> Command:
+    try:
+        command = decode(value)
+    except WireError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(command, COMMANDS):
+        raise ValueError(f"a {type(command).__name__} is no request about a run")  # noqa: TRY004 (a wrong record, not a bug)
+    if not is_run_id(command.run_id) or key != command.run_id.encode():
+        raise ValueError(f"the key has to be the run id, `r0_` and letters, digits, _ or -, not {command.run_id!r}")
+    return command
+
+
+def _request(command: Request, claims: Claims) -> Fact:
+    if isinstance(command, SignalRun):
+        return SignalReceived(
+            workspace=claims.workspace,
+            run_id=command.run_id,
+            command_id=command.command_id,
+            author=claims.author,
+            name=command.name,
+            payload=command.payload,
+            reply_to=command.reply_to,
+        )
+    return _REQUESTED[type(command)](
+        workspace=claims.workspace,
+        run_id=command.run_id,
+        command_id=command.command_id,
+        author=claims.author,
+        reason=command.reason,
+        reply_to=command.reply_to,
+    )
+
+
+def _told(fact: Fact) -> Output:
+    return Output(NODE_RESULTS, fact.run_id.encode(), encode(fact))
+
+
+def _refused(command: Command, claims: Claims, refusal: Refusal) -> list[Output]:
+    """A refused start is a run that was REJECTED; any other refusal is for whoever waits."""
+    if isinstance(command, StartRun):
+        fact = RunRefused(
+            workspace=claims.workspace,
+            run_id=command.run_id,
+            command_id=command.command_id,
+            author=claims.author,
+            code=refusal.code,
+            message=refusal.message,
+            issues=refusal.issues,
+            workflow=command.workflow,
+            reply_to=command.reply_to,
+        )
+        return [_told(fact)]
+    if command.reply_to is None:
+        return []
+    reply = Reply(
+        command_id=command.command_id,
+        reply_to=command.reply_to,
+        ok=False,
+        run_id=command.run_id,
+        code=refusal.code,
+        message=refusal.message,
+        issues=refusal.issues,
+    )
+    return [Output(COMMAND_REPLIES, command.command_id.encode(), encode(reply), None, command.reply_to)]
