@@ -57,6 +57,9 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 log.cleaner.dedupe.buffer.size=8388608
 offsets.load.buffer.size=1048576
 transaction.state.log.load.buffer.size=1048576
+# After a kill -9 the controller holds the broker's old session to be alive for so long: 9 s by default.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 background.threads=2
@@ -183,9 +186,16 @@ def _check_version(folder: Path) -> None:
         )
 
 
+def _cluster_id() -> str:
+    # As Kafka's own ids: one that began with a dash would be read as an option.
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
+
+
 def _format(jvm: tuple[str, ...], folder: Path) -> None:
     shutil.rmtree(folder / "log.new", ignore_errors=True)
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster_id = _cluster_id()
     tool = ("-XX:TieredStopAtLevel=1", "kafka.tools.StorageTool", "format")
     command = (*jvm, *tool, "--cluster-id", cluster_id, "--config", "format.properties")
     done = subprocess.run(
