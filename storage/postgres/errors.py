@@ -12,7 +12,7 @@ class MigrationRefused(Exception):  # noqa: N818
 
 
 class Fenced(Exception):  # noqa: N818
-    """The offsets are elsewhere: this writer owns the partition no longer, or never asked for its position."""
+    """The offsets are elsewhere: this writer lost the partition, or never asked for its position."""
 
 
 class Conflict(Exception):  # noqa: N818
@@ -21,3 +21,7 @@ class Conflict(Exception):  # noqa: N818
 
 class Hole(Exception):  # noqa: N818
     """Numbers are missing before a record: stop, and find out what was lost."""
+
+
+class InvalidText(ValueError):  # noqa: N818
+    """A value that Postgres cannot hold, such as a text with a NUL character: nothing is named so."""

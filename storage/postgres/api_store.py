@@ -1,0 +1,215 @@
+"""What the api keeps in Postgres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import psycopg
+from psycopg.types.json import Json
+
+from storage.postgres.api_rows import ApiKey, AuditEntry, Claim, StartAnswer, StartRequest
+from storage.postgres.errors import Conflict
+from storage.postgres.rows import raw
+from storage.postgres.statements import statements
+from storage.postgres.statuses import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from storage.postgres.pool import Parameters, Pool
+
+_SQL = statements("api_store")
+_LAST = 2**62
+
+
+class ApiStore(Protocol):
+    """What the api keeps. All raise DatabaseUnavailable; times are Unix ms."""
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Add a key, and its workspace when that is new. Conflict when its id or digest is taken."""
+        ...
+
+    async def bootstrap_key(self, key: ApiKey) -> None:
+        """Add a key, or give a known digest this workspace, role and name. A revoked key stays revoked."""
+        ...
+
+    async def find_key(self, digest: str) -> ApiKey | None:
+        """A key by its digest, revoked or not."""
+        ...
+
+    async def list_keys(self, workspace: str) -> list[ApiKey]:
+        """The keys of a workspace, the oldest first."""
+        ...
+
+    async def revoke_key(self, workspace: str, key_id: str, at: int) -> bool:
+        """Revoke a key; False when the workspace has none of this id. The first time counts."""
+        ...
+
+    async def accept_starts(
+        self, workspace: str, requests: Sequence[StartRequest], at: int
+    ) -> list[StartAnswer]:
+        """Answer each request: with its own run, or the one that its key stands for already. In order."""
+        ...
+
+    async def forget_starts(self, before: int) -> int:
+        """Forget requests accepted before a time, and return how many they were."""
+        ...
+
+    async def claim_run_key(
+        self, workspace: str, workflow: str, key: str, run_id: str, *, at: int, abandoned_before: int
+    ) -> Claim:
+        """Claim a business key for a run, if nobody holds it or the run that does has ended.
+
+        A claim made before `abandoned_before` whose run never showed up is void.
+        """
+        ...
+
+    async def hand_over_run_key(
+        self, workspace: str, workflow: str, key: str, run_id: str, *, held_by: str, at: int
+    ) -> bool:
+        """Take a business key from the run `held_by`, which is being cancelled; False: it has moved on."""
+        ...
+
+    async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
+        """Give a claim up whose start was not sent."""
+        ...
+
+    async def add_audit(self, entry: AuditEntry) -> int:
+        """Append to the audit and return the entry's number."""
+        ...
+
+    async def list_audit(
+        self, workspace: str, *, before: int | None = None, limit: int = 100
+    ) -> list[AuditEntry]:
+        """Entries of a workspace below number `before`, the latest first."""
+        ...
+
+
+class PostgresApiStore:
+    """`ApiStore` on Postgres."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Work through `pool`, which the caller opens and closes."""
+        self._pool = pool
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Add a key."""
+        if await self._put(key, "add_key") == 0:
+            raise Conflict(f"there is an API key {key.key_id} already, or one with the same digest")
+
+    async def bootstrap_key(self, key: ApiKey) -> None:
+        """Add a key or update it."""
+        try:
+            await self._put(key, "put_key")
+        except psycopg.errors.UniqueViolation as error:
+            raise Conflict(f"there is another API key {key.key_id} already") from error
+
+    async def find_key(self, digest: str) -> ApiKey | None:
+        """A key by its digest, revoked or not."""
+        row = await self._pool.row(_SQL["key_by_digest"], {"digest": digest})
+        return None if row is None else ApiKey(**row)
+
+    async def list_keys(self, workspace: str) -> list[ApiKey]:
+        """The keys of a workspace, the oldest first."""
+        return [ApiKey(**row) for row in await self._pool.rows(_SQL["keys"], {"workspace": workspace})]
+
+    async def revoke_key(self, workspace: str, key_id: str, at: int) -> bool:
+        """Revoke a key."""
+        parameters = {"workspace": workspace, "key_id": key_id, "at": at}
+        return await self._pool.row(_SQL["revoke_key"], parameters) is not None
+
+    async def accept_starts(
+        self, workspace: str, requests: Sequence[StartRequest], at: int
+    ) -> list[StartAnswer]:
+        """Answer each request."""
+        keys = [request.idempotency_key for request in requests]
+        parameters = {
+            "workspace": workspace,
+            "keys": keys,
+            "hashes": [request.request_hash for request in requests],
+            "run_ids": [request.run_id for request in requests],
+            "at": at,
+        }
+        async with self._pool.connection() as connection:
+            await connection.execute(_SQL["add_starts"], parameters)
+            # A statement of its own: it sees what another instance committed while the first one waited.
+            cursor = await connection.execute(_SQL["starts"], {"workspace": workspace, "keys": keys})
+            stored = {row["idempotency_key"]: row for row in await cursor.fetchall()}
+        rows = [stored[key] for key in keys]
+        return [
+            answer(request, row["request_hash"], row["run_id"])
+            for request, row in zip(requests, rows, strict=True)
+        ]
+
+    async def forget_starts(self, before: int) -> int:
+        """Forget old requests."""
+        async with self._pool.connection() as connection:
+            return (await connection.execute(_SQL["forget_starts"], {"before": before})).rowcount
+
+    async def claim_run_key(
+        self, workspace: str, workflow: str, key: str, run_id: str, *, at: int, abandoned_before: int
+    ) -> Claim:
+        """Claim a business key for a run."""
+        names: Parameters = {"workspace": workspace, "workflow": workflow, "key": key}
+        wish = names | {
+            "run_id": run_id,
+            "at": at,
+            "abandoned_before": abandoned_before,
+            "ended": sorted(ENDED),
+        }
+        while True:
+            if await self._pool.row(_SQL["claim"], wish) is not None:
+                return Claim(run_id, claimed=True)
+            holder = await self._pool.row(_SQL["holder"], names)
+            if holder is not None:
+                return Claim(holder["run_id"], claimed=False)
+            # Released between the two statements: try again.
+
+    async def hand_over_run_key(
+        self, workspace: str, workflow: str, key: str, run_id: str, *, held_by: str, at: int
+    ) -> bool:
+        """Take a business key from a run that is being cancelled."""
+        names: Parameters = {"workspace": workspace, "workflow": workflow, "key": key}
+        parameters = names | {"run_id": run_id, "held_by": held_by, "at": at}
+        return await self._pool.row(_SQL["hand_over"], parameters) is not None
+
+    async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
+        """Give a claim up."""
+        names = {"workspace": workspace, "workflow": workflow, "key": key, "run_id": run_id}
+        async with self._pool.connection() as connection:
+            await connection.execute(_SQL["release"], names)
+
+    async def add_audit(self, entry: AuditEntry) -> int:
+        """Append to the audit."""
+        parameters = {
+            "workspace": entry.workspace,
+            "at": entry.at,
+            "author": entry.author,
+            "action": entry.action,
+            "target": entry.target,
+            "detail": None if entry.detail is None else Json(entry.detail, dumps=bytes),
+        }
+        row = await self._pool.row(_SQL["add_audit"], parameters)
+        return 0 if row is None else int(row["entry"])
+
+    async def list_audit(
+        self, workspace: str, *, before: int | None = None, limit: int = 100
+    ) -> list[AuditEntry]:
+        """Entries of a workspace, the latest first."""
+        parameters = {"workspace": workspace, "before": before or _LAST, "limit": limit}
+        rows = await self._pool.rows(_SQL["audit"], parameters)
+        return [AuditEntry(**row | {"detail": raw(row["detail"])}) for row in rows]
+
+    async def _put(self, key: ApiKey, statement: str) -> int:
+        parameters = {name: getattr(key, name) for name in ApiKey.__struct_fields__}
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(_SQL["add_workspace"], parameters)
+            return (await connection.execute(_SQL[statement], parameters)).rowcount
+
+
+def answer(request: StartRequest, stored_hash: str, run_id: str) -> StartAnswer:
+    """What a request gets when its key stands for `run_id`, asked for by a request with `stored_hash`."""
+    if run_id == request.run_id:
+        return StartAnswer(run_id=run_id, outcome="new")
+    same = stored_hash == request.request_hash
+    return StartAnswer(run_id=run_id, outcome="same" if same else "different")
