@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -54,7 +55,7 @@ def create_topics(settings: Settings) -> list[str]:
     missing = [topic for topic in topics if topic.name not in found]
     _create(admin, missing, settings)
     _configure(admin, [topic for topic in topics if topic.name in found])
-    _wait_for_leaders(admin, missing, settings)
+    _wait_for_leaders(missing, settings)
     return [topic.name for topic in missing]
 
 
@@ -139,19 +140,23 @@ def _configure(admin: AdminClient, topics: list[Topic]) -> None:
             future.result()
 
 
-def _wait_for_leaders(admin: AdminClient, topics: list[Topic], settings: Settings) -> None:
-    """Return when every new partition can be written to: a producer's first record would fail before."""
+def _wait_for_leaders(topics: list[Topic], settings: Settings) -> None:
+    """Return when the leader of every new partition answers: metadata names it before it knows of that."""
     deadline = time.monotonic() + _LEADERS_TIMEOUT_S
-    waiting = {topic.name: partitions_of(topic, settings) for topic in topics}
+    waiting = {
+        TopicPartition(topic.name, number)
+        for topic in topics
+        for number in range(partitions_of(topic, settings))
+    }
     while waiting:
-        metadata = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
-        for name, count in list(waiting.items()):
-            partitions = metadata[name].partitions.values() if name in metadata else ()
-            if sum(partition.leader >= 0 for partition in partitions) == count:
-                del waiting[name]
+        # A client that has looked before the topics were there goes on missing their leaders.
+        admin = _admin(settings)
+        asked = admin.list_offsets(
+            dict.fromkeys(waiting, OffsetSpec.latest()), request_timeout=REQUEST_TIMEOUT_S
+        )
+        waiting = {partition for partition, answer in asked.items() if answer.exception() is not None}
         if waiting and time.monotonic() > deadline:
-            raise TopicsError(
-                f"no leader yet for topics {', '.join(sorted(waiting))}: is the cluster healthy?"
-            )
+            names = ", ".join(sorted({partition.topic for partition in waiting}))
+            raise TopicsError(f"no leader answers for topics {names}: is the cluster healthy?")
         if waiting:
             time.sleep(_LEADERS_POLL_S)

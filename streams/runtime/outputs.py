@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from quixstreams.models import HeadersTuples
 
     from streams.runtime.settings import StreamSettings
+
+logger = logging.getLogger(__name__)
 
 _FULL_QUEUE_WAIT_S = 0.1
 
@@ -43,6 +46,7 @@ class Outputs(BaseSink):
         self._timeout_s = settings.delivery_timeout_s
         self._config = {
             **producer_config(settings.kafka_bootstrap, linger_ms=settings.outputs_linger_ms),
+            "logger": logger,
             # Only failures call back: a Python call for every record would cost more than producing it.
             "delivery.report.only.error": True,
             "on_delivery": self._on_failure,

@@ -97,7 +97,9 @@ def recreate_topics(settings: Settings) -> None:
     if ours:
         for deleted in admin.delete_topics(ours, operation_timeout=_REQUEST_S).values():
             deleted.result()
-        wait_until(lambda: not set(ours) & set(admin.list_topics(timeout=_REQUEST_S).topics), "topics are gone")
+        wait_until(
+            lambda: not set(ours) & set(admin.list_topics(timeout=_REQUEST_S).topics), "topics are gone"
+        )
     listed = admin.list_consumer_groups(request_timeout=_REQUEST_S).result().valid
     groups = [group.group_id for group in listed if group.group_id.startswith(group_of(""))]
     for group in groups:
