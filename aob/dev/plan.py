@@ -35,8 +35,8 @@ class DevOptions:
         functions: Modules whose functions the runners offer.
         coordinators: How many coordinators share the work.
         runners: How many runners share the work.
-        log_level: Lowest level shown of the processes' log lines.
-        quiet: Show warnings and errors only.
+        log_level: Lowest level that the processes log: debug, info, warning or error.
+        quiet: Show warnings and errors only; the log files hold all.
         start_timeout_s: Seconds that everything together has to become ready.
         command: What starts a process, before its name.
         only: Run these processes instead of the stack.
@@ -179,6 +179,7 @@ class Plan:
                 "AOB_REPLICATION_FACTOR": "1",
                 "AOB_ENVIRONMENT": "dev",
                 "AOB_LOG_FORMAT": "json",
+                "AOB_LOG_LEVEL": self._options.log_level,
                 "PYTHONUNBUFFERED": "1",
             }
         )

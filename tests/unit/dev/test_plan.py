@@ -49,7 +49,7 @@ def test_what_runs_elsewhere_is_not_waited_for(tmp_path: Path) -> None:
 def test_the_environment_is_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AOB_HTTP_ALLOW", "127.0.0.1:8000")
     monkeypatch.setenv("AOB_API_KEY", "key of a client")
-    options = DevOptions(functions=("shop.tasks", "shop.more"), coordinators=2)
+    options = DevOptions(functions=("shop.tasks", "shop.more"), coordinators=2, log_level="debug")
 
     specs = plan(tmp_path, options)
     env = specs["coordinator.1"].env
@@ -70,6 +70,7 @@ def test_the_environment_is_the_contract(tmp_path: Path, monkeypatch: pytest.Mon
         "AOB_FUNCTIONS": "shop.tasks,shop.more",
         "AOB_HTTP_ALLOW": "127.0.0.1:8000",
         "AOB_LOG_FORMAT": "json",
+        "AOB_LOG_LEVEL": "debug",
     }
     assert {name: env.get(name) for name in expected} == expected
     assert (
