@@ -1,1 +1,1 @@
-"""Benchmarks of the whole pipeline."""
+"""What the product does in a second: `python -m bench [SCENARIO ...]`; see docs/performance.md."""

@@ -1,4 +1,4 @@
-"""Starts: every name becomes a content hash, every input is checked, every blob is stored, before the run begins."""
+"""Starts: names become content hashes, inputs are checked, blobs are stored, before the run begins."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import Issue, Refusal
 from engine.facts import RunAdmitted
-from engine.graph import Graph
 from engine.model import canonical, check_inputs, decode_json
 from engine.payload import INLINE_LIMIT, Payload, inline_json
 from storage.cas import BlobMissing, InvalidHash
@@ -15,6 +14,7 @@ from streams.state.definitions import Definitions
 
 if TYPE_CHECKING:
     from engine.commands import StartRun
+    from engine.graph import Graph
     from storage.cas import ContentStore
     from storage.registry import WorkflowRegistry
     from storage.tokens import Claims
@@ -95,7 +95,9 @@ class Starts:
             raise Refusal("DEFINITION_UNKNOWN", message, [Issue("/definition_hash", message)]) from error
         unserved = sorted(graph.queues - self._queues)
         if unserved:
-            message = f"no topic serves the queue `{unserved[0]}`; there are: {', '.join(sorted(self._queues))}"
+            message = (
+                f"no topic serves the queue `{unserved[0]}`; there are: {', '.join(sorted(self._queues))}"
+            )
             raise Refusal("QUEUE_UNKNOWN", message, [Issue("/nodes", message, "QUEUE_UNKNOWN")])
         return graph
 
@@ -108,7 +110,9 @@ class Starts:
             if name in resolved:
                 continue
             if len(resolved) >= MAX_CHILDREN:
-                raise Refusal("TOO_MANY_CHILDREN", f"a run has at most {MAX_CHILDREN} definitions of child runs")
+                raise Refusal(
+                    "TOO_MANY_CHILDREN", f"a run has at most {MAX_CHILDREN} definitions of child runs"
+                )
             resolved[name] = self._child(name, definition, workspace)
             waiting.update(self._load(resolved[name]).children)
         return resolved

@@ -1,6 +1,6 @@
 """`admission`: requests become facts, or are refused.
 
-    run.commands ──► who asks? what exactly is meant? ──► node.results      RunAdmitted, CancelRequested, ...
+    run.commands ──► who asks? what is meant exactly? ──► node.results      RunAdmitted, CancelRequested, ...
                                                     ├──► node.results      RunRefused: the run exists as REJECTED
                                                     ├──► command.replies   refused, when somebody waits
                                                     └──► dead.letters      what cannot be read
@@ -55,7 +55,9 @@ def run(settings: StreamSettings) -> int:
 
 def build(settings: StreamSettings) -> Topology:
     """The topology. Returns when the names of all workflows are known."""
-    application = make_application(settings, PROCESSOR, transactional=False, commit_interval=COMMIT_INTERVAL_S)
+    application = make_application(
+        settings, PROCESSOR, transactional=False, commit_interval=COMMIT_INTERVAL_S
+    )
     registry = KafkaWorkflowRegistry(settings.kafka_bootstrap)
     registry.wait_ready()
     commands = application.topic(RUN_COMMANDS, value_deserializer="bytes", key_deserializer="bytes")
@@ -116,7 +118,9 @@ def _read(value: bytes, key: bytes | None) -> Command:
     if not isinstance(command, COMMANDS):
         raise ValueError(f"a {type(command).__name__} is no request about a run")  # noqa: TRY004 (a wrong record, not a bug)
     if not is_run_id(command.run_id) or key != command.run_id.encode():
-        raise ValueError(f"the key has to be the run id, `r0_` and letters, digits, _ or -, not {command.run_id!r}")
+        raise ValueError(
+            f"the key has to be the run id, `r0_` and letters, digits, _ or -, not {command.run_id!r}"
+        )
     return command
 
 

@@ -23,7 +23,14 @@ from engine.decision import Decision
 from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
 from engine.state import RunState
 from storage.cas import open_store
-from storage.kafka.topics import COMMAND_REPLIES, NODE_CANCELS, NODE_RESULTS, TIMERS, WORKFLOW_EVENTS, job_topic
+from storage.kafka.topics import (
+    COMMAND_REPLIES,
+    NODE_CANCELS,
+    NODE_RESULTS,
+    TIMERS,
+    WORKFLOW_EVENTS,
+    job_topic,
+)
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
@@ -90,7 +97,9 @@ class Coordinator:
             # An error of ours, in one run. Its record is laid aside whole and the other runs go on.
             log.exception("a fact could not be decided on", run_id=fact.run_id, fact=type(fact).__name__)
             reason = f"{type(error).__name__}: {error}"
-            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason)]
+            return [
+                dead_letter(PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason)
+            ]
         run_state.flush()
         return outputs
 
@@ -128,5 +137,11 @@ def _output(effect: Effect) -> Output:
         return Output(job_topic(effect.queue, effect.priority), effect.id.encode(), encode(effect))
     if isinstance(effect, Reply):
         return Output(COMMAND_REPLIES, effect.command_id.encode(), encode(effect), None, effect.reply_to)
-    topic = TIMERS if isinstance(effect, ArmTimer) else NODE_CANCELS if isinstance(effect, CancelJobs) else NODE_RESULTS
+    topic = (
+        TIMERS
+        if isinstance(effect, ArmTimer)
+        else NODE_CANCELS
+        if isinstance(effect, CancelJobs)
+        else NODE_RESULTS
+    )
     return Output(topic, effect.run_id.encode(), encode(effect))

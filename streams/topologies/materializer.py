@@ -1,10 +1,10 @@
 """`materializer`: the one author of versions and tags of workflows.
 
-    patch.created ──► check, compile, number ──► workflow state (RocksDB, changelog)
-                          ├──► workflow.events      for the read model
-                          ├──► workflow.registry    all versions and tags, for everybody who resolves names
-                          ├──► command.replies
-                          └──► dead.letters
+patch.created ──► check, compile, number ──► workflow state (RocksDB, changelog)
+├──► workflow.events      for the read model
+├──► workflow.registry    all versions and tags, for everybody who resolves names
+├──► command.replies
+└──► dead.letters
 """
 
 from __future__ import annotations
@@ -84,7 +84,11 @@ class Materializer:
             after, told = self._decide(command, claims, before, timestamp)
         except Refusal as refusal:
             if command.reply_to is None:
-                return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=refusal.code, reason=refusal.message)]
+                return [
+                    dead_letter(
+                        PROCESSOR, value, key, timestamp, headers, code=refusal.code, reason=refusal.message
+                    )
+                ]
             return [_refused(command, refusal)]
         outputs = _outputs(command, before, after, told)
         if after.seq != before.seq:
@@ -99,7 +103,9 @@ class Materializer:
         if claims.role not in WRITERS:
             raise Refusal("FORBIDDEN", f"the role `{claims.role}` may not change workflows")
         if not is_id(command.name) or key != f"wf:{claims.workspace}/{command.name}".encode():
-            raise Refusal("BAD_KEY", f"the record's key has to be wf:{claims.workspace}/NAME with the workflow's name")
+            raise Refusal(
+                "BAD_KEY", f"the record's key has to be wf:{claims.workspace}/NAME with the workflow's name"
+            )
         return claims
 
     def _decide(
@@ -215,7 +221,12 @@ def _reply(
 ) -> Output:
     reply_to = command.reply_to or 0
     reply = Reply(
-        command_id=command.command_id, reply_to=reply_to, ok=code is None, code=code, message=message, issues=issues or [],
+        command_id=command.command_id,
+        reply_to=reply_to,
+        ok=code is None,
+        code=code,
+        message=message,
+        issues=issues or [],
         body=body,
     )
     return Output(COMMAND_REPLIES, command.command_id.encode(), encode(reply), None, reply_to)
