@@ -31,10 +31,6 @@ BATCHES_AHEAD = 2
 BROKER_TIMEOUT_S = 10.0
 
 
-class MissingTopics(Exception):  # noqa: N818 (it reads as what is wrong)
-    """The queue has no topics."""
-
-
 class KafkaSource:
     """The three topics of a queue, in the group `aob.runner.QUEUE`.
 
@@ -105,7 +101,6 @@ class KafkaSource:
 
     def _work(self) -> None:
         try:
-            self._require_topics()
             self._consumer.subscribe(
                 list(self._topics),
                 on_assign=self._on_assign,
@@ -121,15 +116,6 @@ class KafkaSource:
             # While it closes it hears of the revocation of its partitions, which it has committed already.
             self._closing = True
             self._consumer.close()
-
-    def _require_topics(self) -> None:
-        known = self._consumer.list_topics(timeout=BROKER_TIMEOUT_S).topics
-        missing = [topic for topic in self._topics if topic not in known]
-        if missing:
-            raise MissingTopics(
-                f"the queue {self._queue!r} has no topics ({', '.join(missing)} missing): "
-                f"name it in AOB_QUEUES and run `aob topics create`"
-            )
 
     def _turn(self) -> None:
         while not self._to_commit.empty():

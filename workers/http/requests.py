@@ -49,7 +49,7 @@ _FIRST_SERVER_ERROR = 500
 
 
 class HttpClient:
-    """One pool of connections for all http nodes of a process; it keeps no cookies and reads no proxy settings.
+    """One pool of connections for all http nodes of a process; no cookies, no proxies from the environment.
 
     `max_bytes` bounds a response's body, decompressed or not; `ca_file` replaces the usual authorities.
     """
