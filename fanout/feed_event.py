@@ -9,9 +9,8 @@ import msgspec
 from engine.ids import node_of
 
 if TYPE_CHECKING:
-    from engine.decision import Decision
-    from engine.events import Event
     from engine.log_line import LogLine
+    from storage.postgres.rows import TimelineEvent
 
 LOG_LINE = "log.line"
 ENDS = frozenset({"run.completed", "run.failed", "run.cancelled", "run.rejected"})
@@ -42,37 +41,20 @@ class FeedEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return node is None or (self.node_id is not None and node in {self.node_id, node_of(self.node_id)})
 
 
-def events_of(decision: Decision) -> list[FeedEvent]:
-    """The numbered events of a decision."""
-    return [
-        FeedEvent(
-            seq=seq,
-            type=str(type(event).__struct_config__.tag),
-            run_id=decision.run_id,
-            node_id=getattr(event, "path", None),
-            at=decision.at,
-            data=event_data(event),
-        )
-        for seq, event in enumerate(decision.events, decision.first_seq)
-    ]
-
-
-def event_data(event: Event) -> msgspec.Raw:
-    """The fields of an event, as JSON, without those that have a place of their own."""
-    fields = _fields.decode(_encode(event))
-    return msgspec.Raw(_encode({name: value for name, value in fields.items() if name not in _NOT_DATA}))
+def event_of(run_id: str, event: TimelineEvent) -> FeedEvent:
+    """An event of the log, wherever it was read; fields that have a place of their own leave its data."""
+    fields = _fields.decode(event.data)
+    data = msgspec.Raw(_encode({name: value for name, value in fields.items() if name not in _NOT_DATA}))
+    return FeedEvent(
+        seq=event.seq, type=event.type, run_id=run_id, node_id=event.node_id, at=event.at, data=data
+    )
 
 
 def event_of_line(line: LogLine) -> FeedEvent:
     """A log line as an event; it stands outside the sequence, so its `seq` is filled in when it is sent."""
-    data = {"attempt": line.attempt, "n": line.n, "level": line.level, "message": line.message}
+    data = _encode({"attempt": line.attempt, "n": line.n, "level": line.level, "message": line.message})
     return FeedEvent(
-        seq=0,
-        type=LOG_LINE,
-        run_id=line.run_id,
-        node_id=line.path,
-        at=line.at,
-        data=msgspec.Raw(_encode(data)),
+        seq=0, type=LOG_LINE, run_id=line.run_id, node_id=line.path, at=line.at, data=msgspec.Raw(data)
     )
 
 

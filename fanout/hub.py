@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
-from engine.decision import Decision
 from engine.log_line import LogLine
-from fanout.feed_event import event_of_line, events_of
+from fanout.feed_event import event_of, event_of_line
 from fanout.subscription import Batch, Item, Line, Subscription
-from storage.wire import WireError, decode
+from storage.postgres.timeline import events_of
+from storage.wire import WireError
+from storage.wire.peek import RawDecision, peek
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,13 +117,12 @@ class Hub:
 def _item(record: LiveRecord) -> Item | None:
     """The decoded record; None for what is no decision and no line (the outbox tells of those)."""
     try:
-        value = decode(record.value)
-    except WireError as error:
+        value = peek(record.value)
+        size = len(record.value)
+        if isinstance(value, RawDecision):
+            return Batch(value.workspace, [event_of(value.run_id, event) for event in events_of(value)], size)
+        if isinstance(value, LogLine):
+            return Line(value.workspace, event_of_line(value), value.n, size)
+    except (WireError, msgspec.MsgspecError) as error:
         log.warning("undecodable record in the live feed", run_id=record.run_id, reason=str(error))
-        return None
-    size = len(record.value)
-    if isinstance(value, Decision):
-        return Batch(value.workspace, events_of(value), size)
-    if isinstance(value, LogLine):
-        return Line(value.workspace, event_of_line(value), value.n, size)
     return None

@@ -39,7 +39,7 @@ Item = Batch | Line
 
 
 class Subscription:
-    """One reader's buffer. What does not fit is left out: events are read from the history, lines are lost."""
+    """One reader's buffer. What does not fit is left out: events come from the history, lines are lost."""
 
     def __init__(self, workspace: str, run_id: str, limit_bytes: int) -> None:
         self.workspace = workspace

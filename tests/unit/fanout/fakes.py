@@ -11,10 +11,12 @@ from engine.decision import Decision
 from engine.events import Event, NodeScheduled, NodeSucceeded, RunCompleted, RunStarted
 from engine.log_line import LogLine
 from engine.payload import NULL, inline
-from fanout.feed_event import FeedEvent, events_of
+from fanout.feed_event import FeedEvent, event_of
 from fanout.history import Head, HistoryUnavailable
 from fanout.hub import LiveRecord
+from storage.postgres.timeline import events_of
 from storage.wire import encode
+from storage.wire.peek import peek_decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +69,7 @@ def live(*records: Decision | LogLine) -> list[LiveRecord]:
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others run until the condition holds."""
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (any condition, of code that knows nothing of tests)
             await asyncio.sleep(0)
 
 
@@ -104,7 +106,11 @@ class LaggingHistory:
 
     def _visible(self, workspace: str, run_id: str) -> list[FeedEvent]:
         shown = [item for item in self.decisions if (item.workspace, item.run_id) == (workspace, run_id)]
-        return [event for decision in shown[: self.shown] for event in events_of(decision)]
+        return [
+            event_of(run_id, event)
+            for decision in shown[: self.shown]
+            for event in events_of(peek_decision(encode(decision)))
+        ]
 
 
 @dataclass(frozen=True)
