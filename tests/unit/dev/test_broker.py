@@ -62,7 +62,7 @@ def test_an_old_java_is_not_used(
     monkeypatch.setattr(module, "find_java", lambda: Java("java", 11, "build"))
 
     assert main(["--fetch"]) == 1
-    assert "Java 11 is too old for Kafka, which needs version 17" in capsys.readouterr().err
+    assert "needs Java 17 or newer, and only Java 11 is installed" in capsys.readouterr().err
 
 
 def test_the_broker_in_memory_says_that_it_forgets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
