@@ -21,29 +21,11 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: int | None = None
 
 
-class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A start with an idempotency key; `run_id` is what it gets when the key is new."""
+class StartClaim(msgspec.Struct, frozen=True):
+    """The run that an idempotency key stands for, and the hash of the request that it was first used with."""
 
-    idempotency_key: str
+    run_id: str
     request_hash: str
-    run_id: str
-
-
-class StartAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The run of an idempotency key.
-
-    `new`: the request's own. `same`: asked for before, by the same request. `different`: by another one.
-    """
-
-    run_id: str
-    outcome: Literal["new", "same", "different"]
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """Who holds a business key: `claimed` when it is the run that asked."""
-
-    run_id: str
-    claimed: bool
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

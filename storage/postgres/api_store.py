@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 import psycopg
 from psycopg.types.json import Json
 
-from storage.postgres.api_rows import ApiKey, AuditEntry, Claim, StartAnswer, StartRequest
+from storage.postgres.api_rows import ApiKey, AuditEntry, StartClaim
 from storage.postgres.errors import Conflict
 from storage.postgres.rows import raw
 from storage.postgres.statements import statements
 from storage.postgres.statuses import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from storage.postgres.pool import Parameters, Pool
 
 _SQL = statements("api_store")
@@ -45,29 +43,27 @@ class ApiStore(Protocol):
         """Revoke a key; False when the workspace has none of this id. The first time counts."""
         ...
 
-    async def accept_starts(
-        self, workspace: str, requests: Sequence[StartRequest], at: int
-    ) -> list[StartAnswer]:
-        """Answer each request: with its own run, or the one that its key stands for already. In order."""
+    async def ping(self) -> None:
+        """Return when the store answers."""
+        ...
+
+    async def claim_start(
+        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
+    ) -> StartClaim:
+        """Let an idempotency key stand for a run, unless it stands for one already: that one answers."""
         ...
 
     async def forget_starts(self, before: int) -> int:
-        """Forget requests accepted before a time, and return how many they were."""
+        """Forget the idempotency keys used before a time, and return how many they were."""
         ...
 
     async def claim_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, at: int, abandoned_before: int
-    ) -> Claim:
-        """Claim a business key for a run, if nobody holds it or the run that does has ended.
+        self, workspace: str, workflow: str, key: str, run_id: str, at: int, *, instead_of: str | None = None
+    ) -> str:
+        """Claim a business key for a run and return the run that has it now.
 
-        A claim made before `abandoned_before` whose run never showed up is void.
+        It is claimed when nobody has it, or a run that has ended, or the run `instead_of`.
         """
-        ...
-
-    async def hand_over_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, held_by: str, at: int
-    ) -> bool:
-        """Take a business key from the run `held_by`, which is being cancelled; False: it has moved on."""
         ...
 
     async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
@@ -118,60 +114,44 @@ class PostgresApiStore:
         parameters = {"workspace": workspace, "key_id": key_id, "at": at}
         return await self._pool.row(_SQL["revoke_key"], parameters) is not None
 
-    async def accept_starts(
-        self, workspace: str, requests: Sequence[StartRequest], at: int
-    ) -> list[StartAnswer]:
-        """Answer each request."""
-        keys = [request.idempotency_key for request in requests]
-        parameters = {
-            "workspace": workspace,
-            "keys": keys,
-            "hashes": [request.request_hash for request in requests],
-            "run_ids": [request.run_id for request in requests],
-            "at": at,
-        }
-        async with self._pool.connection() as connection:
-            await connection.execute(_SQL["add_starts"], parameters)
+    async def ping(self) -> None:
+        """Return when Postgres answers."""
+        await self._pool.row(_SQL["ping"], {})
+
+    async def claim_start(
+        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
+    ) -> StartClaim:
+        """Let an idempotency key stand for a run."""
+        names = {"workspace": workspace, "key": key}
+        wish = names | {"request_hash": request_hash, "run_id": run_id, "at": at}
+        while True:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(_SQL["add_start"], wish)
+                if cursor.rowcount:
+                    return StartClaim(run_id, request_hash)
             # A statement of its own: it sees what another instance committed while the first one waited.
-            cursor = await connection.execute(_SQL["starts"], {"workspace": workspace, "keys": keys})
-            stored = {row["idempotency_key"]: row for row in await cursor.fetchall()}
-        rows = [stored[key] for key in keys]
-        return [
-            answer(request, row["request_hash"], row["run_id"])
-            for request, row in zip(requests, rows, strict=True)
-        ]
+            row = await self._pool.row(_SQL["start"], names)
+            if row is not None:
+                return StartClaim(row["run_id"], row["request_hash"])
 
     async def forget_starts(self, before: int) -> int:
-        """Forget old requests."""
+        """Forget old idempotency keys."""
         async with self._pool.connection() as connection:
             return (await connection.execute(_SQL["forget_starts"], {"before": before})).rowcount
 
     async def claim_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, at: int, abandoned_before: int
-    ) -> Claim:
+        self, workspace: str, workflow: str, key: str, run_id: str, at: int, *, instead_of: str | None = None
+    ) -> str:
         """Claim a business key for a run."""
         names: Parameters = {"workspace": workspace, "workflow": workflow, "key": key}
-        wish = names | {
-            "run_id": run_id,
-            "at": at,
-            "abandoned_before": abandoned_before,
-            "ended": sorted(ENDED),
-        }
+        wish = names | {"run_id": run_id, "at": at, "instead_of": instead_of, "ended": sorted(ENDED)}
         while True:
             if await self._pool.row(_SQL["claim"], wish) is not None:
-                return Claim(run_id, claimed=True)
+                return run_id
             holder = await self._pool.row(_SQL["holder"], names)
+            # None: given back between the two statements.
             if holder is not None:
-                return Claim(holder["run_id"], claimed=False)
-            # Released between the two statements: try again.
-
-    async def hand_over_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, held_by: str, at: int
-    ) -> bool:
-        """Take a business key from a run that is being cancelled."""
-        names: Parameters = {"workspace": workspace, "workflow": workflow, "key": key}
-        parameters = names | {"run_id": run_id, "held_by": held_by, "at": at}
-        return await self._pool.row(_SQL["hand_over"], parameters) is not None
+                return str(holder["run_id"])
 
     async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
         """Give a claim up."""
@@ -205,11 +185,3 @@ class PostgresApiStore:
         async with self._pool.connection() as connection, connection.transaction():
             await connection.execute(_SQL["add_workspace"], parameters)
             return (await connection.execute(_SQL[statement], parameters)).rowcount
-
-
-def answer(request: StartRequest, stored_hash: str, run_id: str) -> StartAnswer:
-    """What a request gets when its key stands for `run_id`, asked for by a request with `stored_hash`."""
-    if run_id == request.run_id:
-        return StartAnswer(run_id=run_id, outcome="new")
-    same = stored_hash == request.request_hash
-    return StartAnswer(run_id=run_id, outcome="same" if same else "different")

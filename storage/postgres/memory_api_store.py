@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage.postgres.api_rows import ApiKey, AuditEntry, Claim, StartAnswer, StartRequest
-from storage.postgres.api_store import answer
+from storage.postgres.api_rows import ApiKey, AuditEntry, StartClaim
 from storage.postgres.errors import Conflict
 from storage.postgres.statuses import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from storage.postgres.memory_projection import MemoryTables
 
 _RunKey = tuple[str, str, str]
@@ -26,8 +23,8 @@ class MemoryApiStore:
         """Begin empty."""
         self._tables = tables
         self._keys: dict[str, ApiKey] = {}
-        self._starts: dict[tuple[str, str], tuple[StartRequest, int]] = {}
-        self._run_keys: dict[_RunKey, tuple[str, int]] = {}
+        self._starts: dict[tuple[str, str], tuple[StartClaim, int]] = {}
+        self._run_keys: dict[_RunKey, str] = {}
         self._audit: list[AuditEntry] = []
 
     async def create_key(self, key: ApiKey) -> None:
@@ -64,50 +61,46 @@ class MemoryApiStore:
                 return True
         return False
 
-    async def accept_starts(
-        self, workspace: str, requests: Sequence[StartRequest], at: int
-    ) -> list[StartAnswer]:
-        """Answer each request."""
-        answers = []
-        for request in requests:
-            known, _ = self._starts.setdefault((workspace, request.idempotency_key), (request, at))
-            answers.append(answer(request, known.request_hash, known.run_id))
-        return answers
+    async def ping(self) -> None:
+        """Answer."""
+
+    async def claim_start(
+        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
+    ) -> StartClaim:
+        """Let an idempotency key stand for a run."""
+        claim, _ = self._starts.setdefault((workspace, key), (StartClaim(run_id, request_hash), at))
+        return claim
 
     async def forget_starts(self, before: int) -> int:
-        """Forget old requests."""
+        """Forget old idempotency keys."""
         old = [place for place, (_, at) in self._starts.items() if at < before]
         for place in old:
             del self._starts[place]
         return len(old)
 
     async def claim_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, at: int, abandoned_before: int
-    ) -> Claim:
+        self,
+        workspace: str,
+        workflow: str,
+        key: str,
+        run_id: str,
+        at: int,  # noqa: ARG002 (the table keeps it for people)
+        *,
+        instead_of: str | None = None,
+    ) -> str:
         """Claim a business key for a run."""
         place = workspace, workflow, key
-        holder, claimed_at = self._run_keys.get(place, (run_id, at))
+        holder = self._run_keys.get(place, run_id)
         run = self._tables.folded.runs.get(holder)
-        free = claimed_at < abandoned_before if run is None else run.status in ENDED
-        if holder != run_id and not free:
-            return Claim(holder, claimed=False)
-        self._run_keys[place] = run_id, at
-        return Claim(run_id, claimed=True)
-
-    async def hand_over_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, *, held_by: str, at: int
-    ) -> bool:
-        """Take a business key from a run that is being cancelled."""
-        place = workspace, workflow, key
-        if self._run_keys.get(place, ("", 0))[0] != held_by:
-            return False
-        self._run_keys[place] = run_id, at
-        return True
+        if holder in (run_id, instead_of) or (run is not None and run.status in ENDED):
+            holder = run_id
+        self._run_keys[place] = holder
+        return holder
 
     async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
         """Give a claim up."""
         place = workspace, workflow, key
-        if self._run_keys.get(place, ("", 0))[0] == run_id:
+        if self._run_keys.get(place) == run_id:
             del self._run_keys[place]
 
     async def add_audit(self, entry: AuditEntry) -> int:

@@ -12,7 +12,6 @@ from storage.postgres.rows import (
     NodeRow,
     Page,
     RunRow,
-    RunStatus,
     TimelineEvent,
     VersionRow,
     WorkflowRow,
@@ -41,10 +40,10 @@ class MemoryReadModel:
         run = self._tables.folded.runs.get(run_id)
         return run_row(msgspec.structs.asdict(run)) if run and run.workspace == workspace else None
 
-    async def run_status(self, workspace: str, run_id: str) -> RunStatus | None:
-        """How far a run is."""
+    async def run_status(self, workspace: str, run_id: str) -> str | None:
+        """A run's status."""
         run = await self.get_run(workspace, run_id)
-        return None if run is None else RunStatus(run.status, run.last_seq)
+        return None if run is None else run.status
 
     async def list_runs(
         self,

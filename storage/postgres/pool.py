@@ -20,7 +20,7 @@ Parameters = dict[str, Any]
 
 
 class Pool:
-    """Autocommitting connections. Its failures are DatabaseUnavailable, values that it cannot hold InvalidText."""
+    """Autocommitting connections. It fails with DatabaseUnavailable, or InvalidText for a bad value."""
 
     def __init__(self, dsn: str, *, name: str, size: int = 8, timeout_s: float = 5) -> None:
         """Prepare up to `size` connections; a caller waits `timeout_s` for one."""

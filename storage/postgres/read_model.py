@@ -11,7 +11,6 @@ from storage.postgres.rows import (
     NodeRow,
     Page,
     RunRow,
-    RunStatus,
     TimelineEvent,
     VersionRow,
     WorkflowRow,
@@ -42,8 +41,8 @@ class ReadModel(Protocol):
         """A run."""
         ...
 
-    async def run_status(self, workspace: str, run_id: str) -> RunStatus | None:
-        """How far a run is."""
+    async def run_status(self, workspace: str, run_id: str) -> str | None:
+        """A run's status."""
         ...
 
     async def list_runs(
@@ -109,10 +108,10 @@ class PostgresReadModel:
         row = await self._pool.row(_SQL["run"], {"workspace": workspace, "run_id": run_id})
         return None if row is None else run_row(row)
 
-    async def run_status(self, workspace: str, run_id: str) -> RunStatus | None:
-        """How far a run is."""
+    async def run_status(self, workspace: str, run_id: str) -> str | None:
+        """A run's status."""
         row = await self._pool.row(_SQL["status"], {"workspace": workspace, "run_id": run_id})
-        return None if row is None else RunStatus(row["status"], row["last_seq"])
+        return None if row is None else str(row["status"])
 
     async def list_runs(
         self,

@@ -54,13 +54,6 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     last_seq: int
 
 
-class RunStatus(msgspec.Struct, frozen=True):
-    """How far a run is: its status, and the number of its last event."""
-
-    status: str
-    last_seq: int
-
-
 class NodeRow(msgspec.Struct, frozen=True, kw_only=True):
     """A node instance as its last event left it; `started_at` is its last attempt's. Skipped: attempt 0."""
 

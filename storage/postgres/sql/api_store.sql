@@ -1,3 +1,6 @@
+-- name: ping
+SELECT 1
+
 -- name: add_workspace
 INSERT INTO workspaces (workspace, created_at) VALUES (%(workspace)s, %(created_at)s)
 ON CONFLICT (workspace) DO NOTHING
@@ -24,16 +27,13 @@ WHERE workspace = %(workspace)s ORDER BY created_at, key_id
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, %(at)s)
 WHERE workspace = %(workspace)s AND key_id = %(key_id)s RETURNING key_id
 
--- name: add_starts
+-- name: add_start
 INSERT INTO start_requests (workspace, idempotency_key, request_hash, run_id, created_at)
-SELECT %(workspace)s, wanted.idempotency_key, wanted.request_hash, wanted.run_id, %(at)s
-FROM unnest(%(keys)s::text[], %(hashes)s::text[], %(run_ids)s::text[])
-    AS wanted (idempotency_key, request_hash, run_id)
+VALUES (%(workspace)s, %(key)s, %(request_hash)s, %(run_id)s, %(at)s)
 ON CONFLICT (workspace, idempotency_key) DO NOTHING
 
--- name: starts
-SELECT idempotency_key, request_hash, run_id FROM start_requests
-WHERE workspace = %(workspace)s AND idempotency_key = ANY (%(keys)s)
+-- name: start
+SELECT request_hash, run_id FROM start_requests WHERE workspace = %(workspace)s AND idempotency_key = %(key)s
 
 -- name: forget_starts
 DELETE FROM start_requests WHERE created_at < %(before)s
@@ -42,19 +42,12 @@ DELETE FROM start_requests WHERE created_at < %(before)s
 INSERT INTO run_keys AS held (workspace, workflow, key, run_id, claimed_at)
 VALUES (%(workspace)s, %(workflow)s, %(key)s, %(run_id)s, %(at)s)
 ON CONFLICT (workspace, workflow, key) DO UPDATE SET run_id = excluded.run_id, claimed_at = excluded.claimed_at
-WHERE held.run_id = excluded.run_id
+WHERE held.run_id IN (excluded.run_id, %(instead_of)s)
    OR EXISTS (SELECT 1 FROM runs AS run WHERE run.run_id = held.run_id AND run.status = ANY (%(ended)s))
-   OR (held.claimed_at < %(abandoned_before)s
-       AND NOT EXISTS (SELECT 1 FROM runs AS run WHERE run.run_id = held.run_id))
 RETURNING run_id
 
 -- name: holder
 SELECT run_id FROM run_keys WHERE workspace = %(workspace)s AND workflow = %(workflow)s AND key = %(key)s
-
--- name: hand_over
-UPDATE run_keys SET run_id = %(run_id)s, claimed_at = %(at)s
-WHERE workspace = %(workspace)s AND workflow = %(workflow)s AND key = %(key)s AND run_id = %(held_by)s
-RETURNING run_id
 
 -- name: release
 DELETE FROM run_keys

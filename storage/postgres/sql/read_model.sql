@@ -2,7 +2,7 @@
 SELECT * FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
 
 -- name: status
-SELECT status, last_seq FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
+SELECT status FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
 
 -- name: runs
 SELECT * FROM runs WHERE workspace = %(workspace)s
