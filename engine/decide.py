@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from engine.appliers import apply, begin
 from engine.appliers.sweep import sweep
 from engine.deciders import DECIDERS
 from engine.effects import Effect, Reply
-from engine.events import Event
-from engine.facts import CancelRequested, Fact, PauseRequested, ResumeRequested, RunAdmitted, RunRefused, SignalReceived, WorkContinued
+from engine.facts import (
+    CancelRequested,
+    Fact,
+    PauseRequested,
+    ResumeRequested,
+    RunAdmitted,
+    RunRefused,
+    SignalReceived,
+    WorkContinued,
+)
 from engine.flow.finishing import sweep_again
 from engine.flow.steps import work
 from engine.flow.turn import Turn
 from engine.state import ENDED, RunState
 from engine.state.status import PAUSED
+
+if TYPE_CHECKING:
+    from engine.events import Event
 
 _STARTS = (RunAdmitted, RunRefused)
 _REQUESTS = (CancelRequested, PauseRequested, ResumeRequested, SignalReceived)
@@ -52,7 +64,12 @@ def _ignored(state: RunState, fact: Fact, at: int, code: str, message: str) -> O
     if isinstance(fact, _REQUESTS) and fact.reply_to is not None:
         effects.append(
             Reply(
-                command_id=fact.command_id, reply_to=fact.reply_to, ok=False, run_id=state.run_id, code=code, message=message
+                command_id=fact.command_id,
+                reply_to=fact.reply_to,
+                ok=False,
+                run_id=state.run_id,
+                code=code,
+                message=message,
             )
         )
     return Outcome(0, at, [], effects, message)

@@ -14,7 +14,7 @@ class NodeError(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Issue(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing wrong with an input: a JSON pointer into it, a sentence that says what to do, a stable code."""
+    """One thing wrong with an input: a JSON pointer into it, a sentence, a stable code."""
 
     pointer: str
     message: str

@@ -1,7 +1,8 @@
 """Names of things: run ids, node paths, job ids.
 
 A node path is `a` for a node of the graph, `a[3]` for item 3 of a map, `a#2` for iteration 2 of a loop
-(counted from 0), `a$items` for a job that `a` needs done first. A job id is `RUN/PATH/ATTEMPT`, attempts counted from 1. Ids of users match `ID_PATTERN`.
+(counted from 0), `a$items` for a job that `a` needs done first. A job id is `RUN/PATH/ATTEMPT`, attempts
+counted from 1. Ids of users match `ID_PATTERN`.
 """
 
 from __future__ import annotations
@@ -53,11 +54,13 @@ def aux_path(path: str, purpose: str) -> str:
     return f"{path}${purpose}"
 
 
-_PATH = re.compile(r"(?P<owner>[A-Za-z0-9_-]*)(?:\[(?P<item>\d+)\]|#(?P<visit>\d+))?(?:\$(?P<aux>[a-z0-9.]+))?")
+_PATH = re.compile(
+    r"(?P<owner>[A-Za-z0-9_-]*)(?:\[(?P<item>\d+)\]|#(?P<visit>\d+))?(?:\$(?P<aux>[a-z0-9.]+))?"
+)
 
 
 class Place(NamedTuple):
-    """A node path taken apart: the graph node, and the item, iteration or auxiliary job of it that is meant."""
+    """A node path taken apart: the graph node, and which item, iteration or auxiliary job of it is meant."""
 
     owner: str
     item: int | None
@@ -72,7 +75,12 @@ def place(path: str) -> Place:
         msg = f"`{path}` is no node path"
         raise ValueError(msg)
     item, visit = match["item"], match["visit"]
-    return Place(match["owner"], None if item is None else int(item), None if visit is None else int(visit), match["aux"])
+    return Place(
+        match["owner"],
+        None if item is None else int(item),
+        None if visit is None else int(visit),
+        match["aux"],
+    )
 
 
 def base_path(path: str) -> str:

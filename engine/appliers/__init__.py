@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine import events
 from engine.appliers import (
@@ -28,8 +27,12 @@ from engine.appliers import (
     run_started,
     signal_delivered,
 )
-from engine.events import Event
 from engine.state import MutableRun, RunHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.events import Event
 
 APPLIERS: Final[dict[type, Callable[[MutableRun, Any], None]]] = {
     events.NodeCancelled: node_cancelled.apply,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from engine.graph import GraphNode
+from typing import TYPE_CHECKING
+
 from engine.state import MutableRun, NodeState, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.graph import GraphNode
 
 EDGE_WINDOW = 50
 """Outgoing edges that one event delivers; a wider fan-out goes on with `node.routed`."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from engine.errors import NodeError
+from typing import TYPE_CHECKING
+
 from engine.ids import Place, visit_path
-from engine.payload import Payload
-from engine.state import MutableRun
+
+if TYPE_CHECKING:
+    from engine.errors import NodeError
+    from engine.payload import Payload
+    from engine.state import MutableRun
 
 _READ_ITERATIONS = 2
 """The present iteration and the one before, whose output the present one may read."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import move
-from engine.events import NodeCancelled
 from engine.ids import place
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeCancelled
 
 
 def apply(run: MutableRun, event: NodeCancelled) -> None:

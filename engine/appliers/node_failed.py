@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import end_graph_node, move, take_compensation
 from engine.appliers.insides import close_inside, open_inside
-from engine.events import NodeFailed
 from engine.ids import place
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeFailed
 
 
 def apply(run: MutableRun, event: NodeFailed) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import move
-from engine.events import NodeRetrying
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeRetrying
 
 
 def apply(run: MutableRun, event: NodeRetrying) -> None:

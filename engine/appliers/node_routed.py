@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import deliver, graph_node
-from engine.events import NodeRouted
-from engine.state import MutableRun
+
+if TYPE_CHECKING:
+    from engine.events import NodeRouted
+    from engine.state import MutableRun
 
 
 def apply(run: MutableRun, event: NodeRouted) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import move, take_compensation
 from engine.appliers.insides import open_inside
-from engine.events import NodeScheduled
 from engine.ids import base_path, place
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeScheduled
 
 
 def apply(run: MutableRun, event: NodeScheduled) -> None:

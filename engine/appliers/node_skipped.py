@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import end_graph_node, move
-from engine.events import NodeSkipped
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeSkipped
 
 
 def apply(run: MutableRun, event: NodeSkipped) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from engine.appliers.changes import move
 from engine.appliers.insides import open_inside
-from engine.events import NodeStarted
 from engine.ids import place
 from engine.state import Box, MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeStarted
 
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 

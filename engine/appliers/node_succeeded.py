@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import end_graph_node, graph_node, move
 from engine.appliers.insides import close_inside, open_inside
-from engine.events import NodeSucceeded
 from engine.ids import Place, place
-from engine.payload import Payload
 from engine.state import MutableRun, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.events import NodeSucceeded
+    from engine.payload import Payload
 
 
 def apply(run: MutableRun, event: NodeSucceeded) -> None:

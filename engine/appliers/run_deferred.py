@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from engine.events import RunDeferred
-from engine.state import MutableRun
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.events import RunDeferred
+    from engine.state import MutableRun
 
 
 def apply(run: MutableRun, event: RunDeferred) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from engine.events import SignalDelivered
-from engine.state import MutableRun
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.events import SignalDelivered
+    from engine.state import MutableRun
 
 SEEN_LIMIT = 64
 """Commands remembered a name: the same signal told twice counts once."""

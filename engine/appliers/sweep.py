@@ -1,12 +1,14 @@
-"""Removing the state of an ended run, a bounded number of keys at a time. No event: nobody can see the difference."""
+"""Removing the state of an ended run, a bounded number of keys at a time; no event tells of it."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.graph import GraphNode
 from engine.ids import item_path, visit_path
-from engine.state import Box, MutableRun
+
+if TYPE_CHECKING:
+    from engine.graph import GraphNode
+    from engine.state import Box, MutableRun
 
 KEYS_IN_SWEEP: Final = 300
 

@@ -8,7 +8,7 @@ from engine.payload import NULL, Payload
 
 
 class StartRun(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask for a run of a workflow by name (`tag` or `version`), by `definition` (inline JSON) or by `definition_hash`."""
+    """Ask for a run of a workflow: by name (`tag`, `version`), `definition` (JSON) or `definition_hash`."""
 
     command_id: str
     run_id: str

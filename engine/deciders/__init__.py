@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine import facts
 from engine.deciders import (
@@ -20,7 +19,11 @@ from engine.deciders import (
     timer_fired,
     work_continued,
 )
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.flow.turn import Turn
 
 DECIDERS: Final[dict[type, Callable[[Turn, Any], None]]] = {
     facts.CancelRequested: cancel_requested.decide,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.errors import NodeError
 from engine.events import NodeRouted
 from engine.flow.children import start_child
@@ -10,10 +12,12 @@ from engine.flow.loops import go_on
 from engine.flow.maps import open_with, part_gathered
 from engine.flow.routing import combine
 from engine.flow.settle import fail, succeed
-from engine.flow.turn import Turn
 from engine.flow.waits import wait_for
 from engine.ids import base_path, place
 from engine.payload import Payload, Ref
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 
 def go_on_with(turn: Turn, path: str, attempt: int, value: Payload) -> None:
@@ -48,7 +52,12 @@ def _route(turn: Turn, path: str, value: Payload) -> None:
     output = turn.run.node(path).output
     values = value.value()
     if output is None or not isinstance(values, list):
-        fail(turn, path, 1, NodeError("EXPRESSION_FAILED", f"the conditions behind `{path}` have no values", path))
+        fail(
+            turn,
+            path,
+            1,
+            NodeError("EXPRESSION_FAILED", f"the conditions behind `{path}` have no values", path),
+        )
         return
     edges = combine(node, output, values, "normal")
     turn.emit(NodeRouted(path=path, start=0, edges=edges))

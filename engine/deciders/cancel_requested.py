@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from engine.facts import CancelRequested
+from typing import TYPE_CHECKING
+
 from engine.flow.stopping import stop
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from engine.facts import CancelRequested
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: CancelRequested) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.errors import NodeError
-from engine.facts import ChildEnded
 from engine.flow.settle import attempt_failed, succeed
-from engine.flow.turn import Turn
 from engine.state.status import CANCELLED, COMPLETED
+
+if TYPE_CHECKING:
+    from engine.facts import ChildEnded
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: ChildEnded) -> None:
@@ -21,5 +25,7 @@ def decide(turn: Turn, fact: ChildEnded) -> None:
         return
     inner = fact.error
     code = "CHILD_CANCELLED" if fact.status == CANCELLED else "CHILD_FAILED" if inner is None else inner.code
-    message = f"the child run {fact.child_run_id} ended as {fact.status}" + (f": {inner.message}" if inner else "")
+    message = f"the child run {fact.child_run_id} ended as {fact.status}" + (
+        f": {inner.message}" if inner else ""
+    )
     attempt_failed(turn, fact.path, fact.attempt, NodeError(code, message, fact.path), retryable=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from engine.flow.turn import Turn
+from typing import TYPE_CHECKING
+
 from engine.state import NodeState, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 _AT_WORK = frozenset({NodeStatus.QUEUED, NodeStatus.RUNNING})
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.deciders.current import current
-from engine.facts import JobFailed
 from engine.flow.settle import attempt_failed
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from engine.facts import JobFailed
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: JobFailed) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.deciders.current import current
 from engine.events import NodeStarted
-from engine.facts import JobStarted
 from engine.flow.places import body_at
-from engine.flow.turn import Turn
 from engine.state import NodeStatus
+
+if TYPE_CHECKING:
+    from engine.facts import JobStarted
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: JobStarted) -> None:
@@ -18,7 +22,10 @@ def decide(turn: Turn, fact: JobStarted) -> None:
     body = body_at(turn.run.graph, fact.path)
     turn.emit(
         NodeStarted(
-            path=fact.path, attempt=fact.attempt, node_type="evaluate" if body is None else body.type,
-            started_at=fact.started_at, worker=fact.worker,
+            path=fact.path,
+            attempt=fact.attempt,
+            node_type="evaluate" if body is None else body.type,
+            started_at=fact.started_at,
+            worker=fact.worker,
         )
     )

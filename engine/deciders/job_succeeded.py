@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.deciders.auxiliary import go_on_with
 from engine.deciders.current import current
 from engine.events import NodeSucceeded
-from engine.facts import JobSucceeded
 from engine.flow.settle import succeed
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from engine.facts import JobSucceeded
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: JobSucceeded) -> None:
@@ -21,7 +25,11 @@ def decide(turn: Turn, fact: JobSucceeded) -> None:
     size = 0 if fact.output.ref else fact.output.size
     turn.emit(
         NodeSucceeded(
-            path=fact.path, attempt=fact.attempt, output=fact.output, started_at=times[0], finished_at=times[1]
+            path=fact.path,
+            attempt=fact.attempt,
+            output=fact.output,
+            started_at=times[0],
+            finished_at=times[1],
         ),
         size,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.events import RunPaused
-from engine.facts import PauseRequested
-from engine.flow.turn import Turn
 from engine.state.status import PAUSED
+
+if TYPE_CHECKING:
+    from engine.facts import PauseRequested
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: PauseRequested) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.events import RunResumed
-from engine.facts import ResumeRequested
-from engine.flow.turn import Turn
 from engine.state.status import PAUSED
+
+if TYPE_CHECKING:
+    from engine.facts import ResumeRequested
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: ResumeRequested) -> None:

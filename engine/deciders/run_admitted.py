@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.events import RunStarted
-from engine.facts import RunAdmitted
-from engine.flow.turn import Turn
 from engine.state import ENDED
 
+if TYPE_CHECKING:
+    from engine.facts import RunAdmitted
+    from engine.flow.turn import Turn
 
 DECIDE_VERSION = 1
 """What new runs are decided with. An old run stays with the version that it began with (design rule 4)."""
@@ -45,7 +48,8 @@ def _again(turn: Turn, fact: RunAdmitted) -> None:
     same = header.status not in ENDED and turn.run.start.command_id == fact.command_id
     if not same and header.status not in ENDED:
         turn.answer(
-            fact.command_id, fact.reply_to,
+            fact.command_id,
+            fact.reply_to,
             refused=("RUN_EXISTS", f"the run {turn.run.run_id} exists already, as {header.status}"),
         )
     turn.ignore("the run has begun already")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.events import RunRejected
-from engine.facts import RunRefused
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from engine.facts import RunRefused
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: RunRefused) -> None:
@@ -14,7 +18,11 @@ def decide(turn: Turn, fact: RunRefused) -> None:
         return
     turn.emit(
         RunRejected(
-            code=fact.code, message=fact.message, issues=fact.issues, workflow=fact.workflow, author=fact.author,
+            code=fact.code,
+            message=fact.message,
+            issues=fact.issues,
+            workflow=fact.workflow,
+            author=fact.author,
             command_id=fact.command_id,
         )
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from engine.events import SignalDelivered
-from engine.facts import SignalReceived
-from engine.flow.settle import succeed
-from engine.flow.turn import Turn
+from typing import TYPE_CHECKING
 
+from engine.events import SignalDelivered
+from engine.flow.settle import succeed
+
+if TYPE_CHECKING:
+    from engine.facts import SignalReceived
+    from engine.flow.turn import Turn
 
 KEPT_LIMIT = 100
 """Signals kept for nodes that do not wait yet, a name."""
@@ -29,7 +32,9 @@ def decide(turn: Turn, fact: SignalReceived) -> None:
         return
     path = signals.waiting[0] if signals.waiting else None
     size = 0 if fact.payload.ref else fact.payload.size
-    turn.emit(SignalDelivered(name=fact.name, command_id=fact.command_id, payload=fact.payload, path=path), size)
+    turn.emit(
+        SignalDelivered(name=fact.name, command_id=fact.command_id, payload=fact.payload, path=path), size
+    )
     if path is not None:
         succeed(turn, path, turn.run.node(path).attempt, fact.payload)
     outcome = b'{"outcome":"kept"}' if path is None else b'{"outcome":"delivered"}'

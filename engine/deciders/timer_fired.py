@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from engine.facts import TimerFired
+from typing import TYPE_CHECKING
+
 from engine.flow.settle import succeed
 from engine.flow.timeouts import time_out
-from engine.flow.turn import Turn
 from engine.payload import NULL
 from engine.state import NodeStatus
+
+if TYPE_CHECKING:
+    from engine.facts import TimerFired
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: TimerFired) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from engine.facts import WorkContinued
+from typing import TYPE_CHECKING
+
 from engine.flow.steps import take_up
-from engine.flow.turn import Turn
 from engine.state.status import RUNNING
+
+if TYPE_CHECKING:
+    from engine.facts import WorkContinued
+    from engine.flow.turn import Turn
 
 
 def decide(turn: Turn, fact: WorkContinued) -> None:

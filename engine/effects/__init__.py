@@ -1,4 +1,4 @@
-"""Effects: what a decision sends, as data. A fact is an effect too: the coordinator tells a run's log about it."""
+"""Effects: what a decision sends, as data. A fact is an effect too: it goes into the log of a run."""
 
 from engine.effects.arm_timer import ArmTimer
 from engine.effects.cancel_jobs import CancelJobs

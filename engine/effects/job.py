@@ -25,8 +25,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is `function`, `http`, `evaluate` or `gather`.
 
     - With `inputs`, the input is ready: the arguments of a `function`, the rendered config of an `http` node.
-    - With `template`, it is that JSON (bytes) with `${expressions}` over `scope`, rendered by the runner: some
-      of the scope lies in the CAS.
+    - With `template`, it is that JSON (bytes) with `${expressions}` over `scope`, rendered by the runner:
+      some of the scope lies in the CAS.
     - With neither, it is an object of the outputs of the upstream nodes, `{"ID": output}`, taken from the
       scope entries named `nodes.ID`.
     - An `evaluate` job runs `engine.operations.evaluate(operation, template, scope)`.

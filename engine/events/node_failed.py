@@ -7,7 +7,9 @@ import msgspec
 from engine.errors import NodeError
 
 
-class NodeFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.failed"):
+class NodeFailed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.failed"
+):
     """A node instance failed for good. `handled` says that `on_error` deals with it."""
 
     path: str

@@ -7,7 +7,9 @@ import msgspec
 from engine.errors import NodeError
 
 
-class NodeRetrying(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.retrying"):
+class NodeRetrying(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.retrying"
+):
     """An attempt failed and another will be made at `due_at` (Unix ms)."""
 
     path: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 
-class NodeRouted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.routed"):
+class NodeRouted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.routed"
+):
     """More outgoing edges of a node were decided, beginning with edge `start`."""
 
     path: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 
-class NodeScheduled(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.scheduled"):
+class NodeScheduled(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.scheduled"
+):
     """An attempt of a node instance was handed to the workers. `covers` counts the items that it gathers."""
 
     path: str

@@ -7,7 +7,9 @@ import msgspec
 from engine.errors import NodeError
 
 
-class NodeSkipped(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.skipped"):
+class NodeSkipped(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.skipped"
+):
     """A node instance will not run."""
 
     path: str

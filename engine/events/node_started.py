@@ -7,7 +7,9 @@ import msgspec
 from engine.payload import Payload
 
 
-class NodeStarted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.started"):
+class NodeStarted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.started"
+):
     """A node instance is under way: a long job reported in, or a map, loop, composite or wait opened."""
 
     path: str

@@ -7,7 +7,9 @@ import msgspec
 from engine.payload import Payload
 
 
-class NodeSucceeded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.succeeded"):
+class NodeSucceeded(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="node.succeeded"
+):
     """A node instance ended well. `edges` tells of its first outgoing edges whether they are taken."""
 
     path: str

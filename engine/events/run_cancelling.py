@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 
-class RunCancelling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.cancelling"):
+class RunCancelling(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.cancelling"
+):
     """The run is being cancelled; compensations follow."""
 
     author: str

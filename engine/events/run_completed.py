@@ -7,7 +7,9 @@ import msgspec
 from engine.payload import Payload
 
 
-class RunCompleted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.completed"):
+class RunCompleted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.completed"
+):
     """The run ended well."""
 
     output: Payload

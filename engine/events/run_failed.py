@@ -7,7 +7,9 @@ import msgspec
 from engine.errors import NodeError
 
 
-class RunFailed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.failed"):
+class RunFailed(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.failed"
+):
     """The run ended with an error."""
 
     error: NodeError

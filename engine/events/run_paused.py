@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 
-class RunPaused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.paused"):
+class RunPaused(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.paused"
+):
     """Nothing is dispatched until the run is resumed."""
 
     author: str

@@ -7,7 +7,9 @@ import msgspec
 from engine.errors import Issue
 
 
-class RunRejected(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.rejected"):
+class RunRejected(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.rejected"
+):
     """The run was refused before it began."""
 
     code: str

@@ -8,7 +8,9 @@ from engine.facts.parent import Parent
 from engine.payload import Payload
 
 
-class RunStarted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.started"):
+class RunStarted(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="run.started"
+):
     """The run exists and pins what it runs with."""
 
     graph: str

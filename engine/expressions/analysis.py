@@ -7,11 +7,10 @@ converted; macros run over a guarded range and `size` over a guarded value, see 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.expressions.brackets import CLOSERS, Bracket, Operand
 from engine.expressions.catalogue import FUNCTIONS, MACROS, METHODS, TYPES, suggestion
 from engine.expressions.errors import Code, ExpressionError
+from engine.expressions.findings import Analysis, Read
 from engine.expressions.rewriting import Edits
 from engine.expressions.tokens import Token, literal_key, place, tokens
 from engine.expressions.values import CHARACTERS_PER_ITEM, Path
@@ -20,34 +19,6 @@ MAX_NESTING = 24
 """Brackets within brackets; the library's parser stops at about 95, and a rewritten macro takes three."""
 
 _LITERALS = frozenset({"true", "false", "null"})
-
-
-class Read(NamedTuple):
-    """A static path: its root and steps, whether only its presence is asked (`has`), and its place."""
-
-    path: Path
-    presence: bool
-    offset: int
-
-
-class Analysis(NamedTuple):
-    """What the walk found."""
-
-    text: str
-    """What the library runs; `reads[i]` is its variable `__i`."""
-    reads: tuple[Read, ...]
-    path: Path | None
-    """The path, if the whole expression is nothing else."""
-    helpers: frozenset[str]
-    """Functions that `text` calls and the library may lack."""
-    literal_calls: tuple[str, ...]
-    """Calls on one string literal that can be tried beforehand, as expressions."""
-    power: int
-    """How deep macros over unrelated ranges are nested: n items cost n ** power visits."""
-    bodies: tuple[tuple[int, tuple[int, ...]], ...]
-    """Of each `map`: by how much its body may multiply a value, besides the weight of these reads."""
-    literals: int
-    """Items of list and map literals."""
 
 
 def analyse(source: str) -> Analysis:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from engine.expressions.analysis import Analysis, Read, analyse
+from engine.expressions.analysis import analyse
 from engine.expressions.catalogue import TYPES, suggestion
 from engine.expressions.errors import Code, ExpressionError
 from engine.expressions.library import Program, cause, program, unset_variable
@@ -16,6 +16,8 @@ from engine.expressions.values import Missing, find, kind_of, plain, spell, weig
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from engine.expressions.findings import Analysis, Read
 
 MAX_SOURCE = 4096
 """Bytes of one expression."""

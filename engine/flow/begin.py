@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.errors import NodeError
 from engine.expressions import ExpressionError
 from engine.flow.children import open_composite
@@ -9,11 +11,13 @@ from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule, schedule_work
 from engine.flow.places import body_at
 from engine.flow.settle import fail, succeed
-from engine.flow.turn import Turn
 from engine.flow.waits import open_wait
-from engine.graph import Body
 from engine.payload import GATHER_LIMIT, INLINE_LIMIT
 from engine.state import NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import Body
 
 JOBS = frozenset({"function", "http"})
 CONTAINERS = frozenset({"map", "loop"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.errors import NodeError
 from engine.events import NodeStarted
@@ -12,9 +12,11 @@ from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule_work
 from engine.flow.places import body_at
 from engine.flow.settle import arm, fail
-from engine.flow.turn import Turn
 from engine.ids import aux_path, child_run_id
 from engine.payload import GATHER_LIMIT, Payload
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 MAX_DEPTH: Final = 16
 """Runs within runs; a workflow that calls itself ends here."""
@@ -42,11 +44,15 @@ def start_child(turn: Turn, path: str, attempt: int, inputs: Payload) -> None:
     body = body_at(turn.run.graph, path)
     graph = start.children.get(body.child or "") if body is not None else None
     if body is None or graph is None:
-        message = f"the definition `{body.child if body else path}` was not resolved when the run was admitted"
+        message = (
+            f"the definition `{body.child if body else path}` was not resolved when the run was admitted"
+        )
         fail(turn, path, attempt, NodeError("CHILD_UNKNOWN", message, path))
         return
     if start.depth >= MAX_DEPTH:
-        fail(turn, path, attempt, NodeError("CHILD_TOO_DEEP", f"runs are nested deeper than {MAX_DEPTH}", path))
+        fail(
+            turn, path, attempt, NodeError("CHILD_TOO_DEEP", f"runs are nested deeper than {MAX_DEPTH}", path)
+        )
         return
     run_id = child_run_id(turn.run.run_id, path, attempt)
     turn.emit(NodeStarted(path=path, attempt=attempt, node_type="composite", child_run_id=run_id))
@@ -69,4 +75,3 @@ def start_child(turn: Turn, path: str, attempt: int, inputs: Payload) -> None:
     )
     if body.timeout_ms is not None:
         arm(turn, path, attempt, "timeout", turn.at + body.timeout_ms)
-

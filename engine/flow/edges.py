@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.appliers.changes import EDGE_WINDOW
 from engine.errors import NodeError
 from engine.events import NodeRouted
 from engine.flow.settle import fail, skip
-from engine.flow.turn import Turn
-from engine.graph import GraphNode
 from engine.state import NodeState, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import GraphNode
 
 
 def follow(turn: Turn, path: str, cursor: int) -> None:
@@ -38,7 +42,8 @@ def consider(turn: Turn, node: GraphNode) -> None:
         case "skip":
             skip(turn, node, "not taken")
         case "unsatisfiable":
-            message = f"`{node.id}` waits for {node.joins} taken edges, and only {node.in_degree - state.dead} are left"
+            left = node.in_degree - state.dead
+            message = f"`{node.id}` waits for {node.joins} taken edges, and only {left} are left"
             fail(turn, node.id, 1, NodeError("JOIN_UNSATISFIABLE", message, node.id))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,11 +12,13 @@ from engine.events import RunCancelled, RunCompleted, RunFailed
 from engine.facts import ChildEnded, WorkContinued
 from engine.flow.inputs import Remote, gathered
 from engine.flow.jobs import schedule_work
-from engine.flow.turn import Turn
 from engine.ids import aux_path
 from engine.payload import NULL, Payload
 from engine.state import NodeStatus
 from engine.state.status import CANCELLED, COMPLETED, FAILED
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 OUTPUT: Final = aux_path("", "output")
 _encode: Final = msgspec.json.Encoder().encode
@@ -72,13 +74,21 @@ def _told(turn: Turn, status: str, output: Payload, error: NodeError | None) -> 
         parent = start.parent
         turn.send(
             ChildEnded(
-                workspace=header.workspace, run_id=parent.run_id, path=parent.path, attempt=parent.attempt,
-                child_run_id=turn.run.run_id, status=status, output=output, error=error,
+                workspace=header.workspace,
+                run_id=parent.run_id,
+                path=parent.path,
+                attempt=parent.attempt,
+                child_run_id=turn.run.run_id,
+                status=status,
+                output=output,
+                error=error,
             ),
             output.size if output.ref is None else 0,
         )
     if start.reply_to is not None:
-        turn.answer(start.command_id, start.reply_to, body=result_body(turn.run.run_id, status, output, error))
+        turn.answer(
+            start.command_id, start.reply_to, body=result_body(turn.run.run_id, status, output, error)
+        )
 
 
 def result_body(run_id: str, status: str, output: Payload, error: NodeError | None) -> bytes:
@@ -96,6 +106,4 @@ def result_body(run_id: str, status: str, output: Payload, error: NodeError | No
 def sweep_again(turn: Turn) -> None:
     """Ask for the next part of an ended run's clean-up."""
     header = turn.run.header
-    turn.send(
-        WorkContinued(workspace=header.workspace, run_id=turn.run.run_id, position=-1 - header.sweeps)
-    )
+    turn.send(WorkContinued(workspace=header.workspace, run_id=turn.run.run_id, position=-1 - header.sweeps))

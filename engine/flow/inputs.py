@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,11 +18,13 @@ from engine.flow.scope import (
     local_scope,
     upstream_entries,
 )
-from engine.flow.turn import Turn
-from engine.graph import Body
 from engine.ids import place
-from engine.operations import Operation
 from engine.payload import Payload, inline, inline_json
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import Body
+    from engine.operations import Operation
 
 _encode = msgspec.json.Encoder().encode
 _EMPTY = inline_json(b"{}")
@@ -72,7 +75,7 @@ def _aggregate(turn: Turn, path: str, work: Operation, limit: int) -> Payload | 
 
 
 def _default(turn: Turn, path: str) -> Payload | Remote:
-    """Without `config.inputs`: the upstream outputs; at an entry the run's inputs; inside, what only the place knows."""
+    """Without `config.inputs`: upstream outputs; at an entry the run's inputs; inside, what is known there."""
     index = turn.run.graph.by_id.get(path)
     if index is None:
         entries = extra_for(turn, path)

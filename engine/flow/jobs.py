@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.effects import Job
 from engine.events import NodeScheduled
-from engine.flow.inputs import Remote
 from engine.flow.scope import size_of
-from engine.flow.turn import Turn
-from engine.graph import Body
 from engine.model import Retry
 from engine.payload import Payload
+
+if TYPE_CHECKING:
+    from engine.flow.inputs import Remote
+    from engine.flow.turn import Turn
+    from engine.graph import Body
 
 INTERNAL_RETRY = Retry(max_attempts=5, backoff_ms=200, max_backoff_ms=5000)
 """For jobs that are ours, such as evaluating an expression over a large payload."""

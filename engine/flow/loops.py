@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.effects import ScopeEntry
 from engine.errors import NodeError
 from engine.events import NodeStarted
@@ -11,11 +13,13 @@ from engine.flow.inputs import Remote, run
 from engine.flow.jobs import schedule_work
 from engine.flow.scope import entries_for
 from engine.flow.settle import arm, fail, succeed
-from engine.flow.turn import Turn
-from engine.graph import GraphNode
 from engine.ids import aux_path, visit_path
 from engine.payload import INLINE_LIMIT, NULL, inline
 from engine.state import NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import GraphNode
 
 
 def open_loop(turn: Turn, path: str, _attempt: int) -> None:

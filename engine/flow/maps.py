@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,10 +14,12 @@ from engine.flow.begin import begin
 from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule_work
 from engine.flow.settle import arm, fail, succeed
-from engine.flow.turn import Turn
 from engine.ids import aux_path, item_path
 from engine.payload import GATHER_LIMIT, Payload, inline, inline_json
 from engine.state import Box, NodeState, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 FILL_WINDOW: Final = 40
 """Items begun by one step, so that a decision stays bounded."""

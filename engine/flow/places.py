@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from engine.graph import Body, Graph
+from typing import TYPE_CHECKING
+
 from engine.ids import place
+
+if TYPE_CHECKING:
+    from engine.graph import Body, Graph
 
 
 def body_at(graph: Graph, path: str) -> Body | None:

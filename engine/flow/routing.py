@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.effects import ScopeEntry
 from engine.flow.inputs import Remote
 from engine.flow.scope import Entries, entries_for, is_local, local_scope
-from engine.flow.turn import Turn
-from engine.graph import GraphNode
-from engine.graph.graph import EdgeKind
-from engine.operations import Operation
-from engine.payload import Payload
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import GraphNode
+    from engine.graph.graph import EdgeKind
+    from engine.operations import Operation
+    from engine.payload import Payload
 
 _TRUE = b"true"
 
 
-def decide_edges(turn: Turn, node: GraphNode, output: Payload, exit_kind: EdgeKind = "normal") -> list[bool] | Remote:
+def decide_edges(
+    turn: Turn, node: GraphNode, output: Payload, exit_kind: EdgeKind = "normal"
+) -> list[bool] | Remote:
     """Taken or not, for each outgoing edge of a node that succeeded with `output`.
 
-    `exit_kind` tells how a loop was left. Conditions over large payloads are an operation for a runner. Raises
-    ExpressionError.
+    `exit_kind` tells how a loop was left. Conditions over large payloads are an operation for a runner.
+    Raises ExpressionError.
     """
     if node.plain:
         return [True] * len(node.out)
@@ -41,7 +47,7 @@ def _encoded(work: Operation) -> bytes:
 
 
 def combine(node: GraphNode, output: Payload, values: list[bool | None], exit_kind: EdgeKind) -> list[bool]:
-    """Edges of the values of their conditions: `if` follows the node's output, `else` is for when no sibling holds."""
+    """Edges of the values of their conditions: `if` follows the output, `else` is taken if none holds."""
     held = output.ref is None and bytes(output.raw) == _TRUE
     normal = [edge for edge in node.out if edge.kind == "normal"]
     conditioned = [

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.effects import ScopeEntry
-from engine.flow.turn import Turn
 from engine.ids import place, visit_path
-from engine.operations import Operation
 from engine.operations.scope import build_scope
 from engine.payload import GATHER_LIMIT, NULL, Payload, inline, inline_json
 from engine.state import NodeStatus
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.operations import Operation
 
 Entries = list[ScopeEntry]
 
@@ -53,7 +55,10 @@ def extra_for(turn: Turn, path: str) -> Entries:
         return []
     where = place(path)
     if where.item is not None:
-        return [item_entry(turn, where.owner, where.item), ScopeEntry(name="index", payload=inline(where.item))]
+        return [
+            item_entry(turn, where.owner, where.item),
+            ScopeEntry(name="index", payload=inline(where.item)),
+        ]
     if where.visit is not None:
         before = turn.run.node(visit_path(where.owner, where.visit - 1)).output if where.visit else None
         return [
@@ -89,6 +94,7 @@ def local_scope(entries: Entries) -> dict[str, Any]:
 def assembled(entries: Entries, names: list[str]) -> Payload:
     """An object of undecoded payloads: `{name: payload}`."""
     fields = b",".join(
-        b'"' + name.encode() + b'":' + bytes(entry.payload.raw) for name, entry in zip(names, entries, strict=True)
+        b'"' + name.encode() + b'":' + bytes(entry.payload.raw)
+        for name, entry in zip(names, entries, strict=True)
     )
     return inline_json(b"{" + fields + b"}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.effects import ArmTimer
 from engine.errors import NodeError
 from engine.events import NodeFailed, NodeRetrying, NodeSkipped, NodeSucceeded
@@ -11,21 +13,28 @@ from engine.flow.jobs import INTERNAL_RETRY, schedule_work
 from engine.flow.places import body_at
 from engine.flow.routing import dead_edges, decide_edges, error_edges
 from engine.flow.stopping import stop
-from engine.flow.turn import Turn
-from engine.graph import GraphNode
-from engine.graph.graph import EdgeKind
 from engine.ids import aux_path, base_path, place
 from engine.model import Retry
-from engine.payload import Payload
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
+    from engine.graph import GraphNode
+    from engine.graph.graph import EdgeKind
+    from engine.payload import Payload
 
 RETRIED = frozenset({"function", "http", "composite"})
 
 
 def succeed(
-    turn: Turn, path: str, attempt: int, output: Payload, *, times: tuple[int, int] | None = None,
+    turn: Turn,
+    path: str,
+    attempt: int,
+    output: Payload,
+    *,
+    times: tuple[int, int] | None = None,
     exit_kind: EdgeKind = "normal",
 ) -> None:
-    """A node, an item or an iteration ended well. `times`: when the work began and ended, as the runner saw it."""
+    """A node, an item or an iteration ended well. `times`: when the runner began and ended."""
     started_at, finished_at = times or (None, None)
     graph = turn.run.graph
     index = graph.by_id.get(path)
@@ -39,7 +48,11 @@ def succeed(
             return
     turn.emit(
         NodeSucceeded(
-            path=path, attempt=attempt, output=output, started_at=started_at, finished_at=finished_at,
+            path=path,
+            attempt=attempt,
+            output=output,
+            started_at=started_at,
+            finished_at=finished_at,
             edges=[] if isinstance(edges, Remote) else edges,
         ),
         output.size if output.ref is None else 0,
@@ -69,7 +82,13 @@ def retry_of(turn: Turn, path: str) -> Retry:
 
 
 def attempt_failed(
-    turn: Turn, path: str, attempt: int, error: NodeError, *, retryable: bool, times: tuple[int, int] | None = None
+    turn: Turn,
+    path: str,
+    attempt: int,
+    error: NodeError,
+    *,
+    retryable: bool,
+    times: tuple[int, int] | None = None,
 ) -> None:
     """An attempt failed: try again after a while, or give up."""
     retry = retry_of(turn, path)
@@ -86,7 +105,9 @@ def arm(turn: Turn, path: str, attempt: int, purpose: str, due_at: int) -> None:
     """Arm a timer for an attempt of a node instance."""
     workspace, run_id = turn.run.header.workspace, turn.run.run_id
     turn.send(
-        ArmTimer(workspace=workspace, run_id=run_id, path=path, attempt=attempt, purpose=purpose, due_at=due_at)
+        ArmTimer(
+            workspace=workspace, run_id=run_id, path=path, attempt=attempt, purpose=purpose, due_at=due_at
+        )
     )
 
 
@@ -125,13 +146,24 @@ def fail(
 
 
 def _emit_failed(
-    turn: Turn, path: str, attempt: int, error: NodeError, times: tuple[int, int] | None, *, handled: bool,
+    turn: Turn,
+    path: str,
+    attempt: int,
+    error: NodeError,
+    times: tuple[int, int] | None,
+    *,
+    handled: bool,
     edges: list[bool] | None = None,
 ) -> None:
     started_at, finished_at = times or (None, None)
     turn.emit(
         NodeFailed(
-            path=path, attempt=attempt, error=error, handled=handled, started_at=started_at, finished_at=finished_at,
+            path=path,
+            attempt=attempt,
+            error=error,
+            handled=handled,
+            started_at=started_at,
+            finished_at=finished_at,
             edges=edges or [],
         )
     )
@@ -143,7 +175,7 @@ def _fail_node(
     error = NodeError(error.code, error.message, error.path or node.id)
     stopping = bool(turn.run.header.stopping)
     if stopping or node.on_error == "fail" or node.detached:
-        # A compensation that fails does not keep the others from being made: the run ends with an error anyhow.
+        # A compensation that fails does not keep the others from being made.
         _emit_failed(turn, node.id, attempt, error, times, handled=node.detached)
         if not stopping:
             stop(turn, "failing", error)

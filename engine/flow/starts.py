@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.flow.turn import Turn
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 STARTS_IN_STEP: Final = 40
 

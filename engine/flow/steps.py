@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.appliers.sweep import sweep
 from engine.events import RunContinued, RunDeferred
@@ -14,9 +13,13 @@ from engine.flow.loops import iterate, open_loop
 from engine.flow.maps import fill, gather, open_map
 from engine.flow.starts import begin_starts
 from engine.flow.stopping import cancel_inside, cancel_nodes
-from engine.flow.turn import Turn
 from engine.state import ENDED, MutableRun
 from engine.state.status import PAUSED, RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.flow.turn import Turn
 
 STEPS_IN_CHUNK: Final = 256
 """A chunk of deferred steps is one key of the state and one event."""

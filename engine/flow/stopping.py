@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from engine.effects import CancelJobs
-from engine.errors import NodeError
 from engine.events import NodeCancelled, RunCancelling, RunFailing
 from engine.facts import CancelRequested
-from engine.flow.turn import Turn
-from engine.graph import GraphNode
 from engine.ids import aux_path, item_path, visit_path
 from engine.state import NodeState, NodeStatus
+
+if TYPE_CHECKING:
+    from engine.errors import NodeError
+    from engine.flow.turn import Turn
+    from engine.graph import GraphNode
 
 NODES_IN_STEP: Final = 40
 _AUXILIARY: Final = ("items", "inputs", "config", "edges", "condition", "gather")
@@ -19,7 +21,12 @@ _JOBS: Final = frozenset({NodeStatus.QUEUED, NodeStatus.RUNNING})
 
 
 def stop(
-    turn: Turn, how: Literal["failing", "cancelling"], error: NodeError | None = None, *, author: str = "", reason: str | None = None
+    turn: Turn,
+    how: Literal["failing", "cancelling"],
+    error: NodeError | None = None,
+    *,
+    author: str = "",
+    reason: str | None = None,
 ) -> None:
     """Begin to stop the run; nothing happens when it is stopping already."""
     if turn.run.header.stopping:
@@ -92,7 +99,10 @@ def cancel_child(turn: Turn, path: str) -> None:
     header = turn.run.header
     turn.send(
         CancelRequested(
-            workspace=header.workspace, run_id=box.child_run_id, command_id=turn.run.run_id, author="parent",
+            workspace=header.workspace,
+            run_id=box.child_run_id,
+            command_id=turn.run.run_id,
+            author="parent",
             reason=header.reason or header.stopping or "the node around it ended",
         )
     )
@@ -123,7 +133,10 @@ class _Told:
             header = self._turn.run.header
             self._turn.send(
                 CancelJobs(
-                    workspace=header.workspace, run_id=self._turn.run.run_id, paths=self._paths,
-                    attempts=self._attempts, reason=self._reason,
+                    workspace=header.workspace,
+                    run_id=self._turn.run.run_id,
+                    paths=self._paths,
+                    attempts=self._attempts,
+                    reason=self._reason,
                 )
             )

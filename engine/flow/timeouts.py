@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from engine.errors import NodeError
 from engine.flow.loops import exhaust
 from engine.flow.places import body_at
 from engine.flow.settle import attempt_failed, fail
 from engine.flow.stopping import cancel_child, cancel_inside
-from engine.flow.turn import Turn
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 
 def time_out(turn: Turn, path: str, attempt: int) -> None:

@@ -1,17 +1,19 @@
-"""`Turn`: one decision in the making. Events change the state as they are emitted; steps queue what follows."""
+"""`Turn`: a decision in the making. Events change the state as they are emitted; steps queue what follows."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.appliers import apply
 from engine.effects import Effect, Reply
-from engine.errors import Issue
-from engine.events import Event
 from engine.facts import WorkContinued
-from engine.state import RunState, RunView
 from engine.step import Step
+
+if TYPE_CHECKING:
+    from engine.errors import Issue
+    from engine.events import Event
+    from engine.state import RunState, RunView
 
 EVENT_LIMIT: Final = 150
 """A decision takes up no further step beyond this; a step emits fewer than 50, so 200 are never exceeded."""
@@ -73,17 +75,28 @@ class Turn:
         self.send(WorkContinued(workspace=header.workspace, run_id=self.run.run_id, position=header.head))
 
     def answer(
-        self, command_id: str, reply_to: int | None, *, body: bytes | None = None, refused: tuple[str, str] | None = None,
+        self,
+        command_id: str,
+        reply_to: int | None,
+        *,
+        body: bytes | None = None,
+        refused: tuple[str, str] | None = None,
         issues: list[Issue] | None = None,
     ) -> None:
-        """Reply to a command when somebody waits for it: ok with a JSON body, or refused with code and message."""
+        """Reply to a command if somebody waits for it: ok with a JSON body, or refused, why."""
         if reply_to is None:
             return
         code, message = refused or (None, None)
         self.send(
             Reply(
-                command_id=command_id, reply_to=reply_to, ok=refused is None, run_id=self.run.run_id, code=code,
-                message=message, issues=issues or [], body=body,
+                command_id=command_id,
+                reply_to=reply_to,
+                ok=refused is None,
+                run_id=self.run.run_id,
+                code=code,
+                message=message,
+                issues=issues or [],
+                body=body,
             ),
             len(body or b""),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import NodeError
 from engine.events import NodeStarted
@@ -11,9 +11,11 @@ from engine.expressions import ExpressionError
 from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule_work
 from engine.flow.settle import arm, fail, succeed
-from engine.flow.turn import Turn
 from engine.ids import aux_path
 from engine.payload import INLINE_LIMIT
+
+if TYPE_CHECKING:
+    from engine.flow.turn import Turn
 
 _MS = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,7 +40,11 @@ def wait_for(turn: Turn, path: str, config: dict[str, Any]) -> None:
         _wait_for_signal(turn, path, config["signal"])
         return
     try:
-        due_at = turn.at + _milliseconds(config["duration_ms"]) if "duration_ms" in config else _until(config["until"])
+        due_at = (
+            turn.at + _milliseconds(config["duration_ms"])
+            if "duration_ms" in config
+            else _until(config["until"])
+        )
     except (ValueError, TypeError, OverflowError) as error:
         message = f"`{path}` cannot wait: {error}"
         fail(turn, path, 1, NodeError("WAIT_INVALID", message, path))

@@ -76,7 +76,9 @@ def compile_body(
         timeout_ms=node.timeout_ms,
         priority=node.priority,
         queue=node.queue or "default",
-        function=next((config[name] for name in _FUNCTION_FIELDS if name in config), None) if kind == "function" else None,
+        function=next((config[name] for name in _FUNCTION_FIELDS if name in config), None)
+        if kind == "function"
+        else None,
         child=compiling.child(config, where) if kind == "composite" else None,
     )
 
@@ -117,5 +119,9 @@ def inner_node(config: JsonObject) -> tuple[InnerNode, str | None]:
     if "function_name" in config:
         kept = {name: config[name] for name in ("function_name", "inputs") if name in config}
         return InnerNode(type="function", config=kept), None
-    kept = {name: config[name] for name in ("workflow", "definition", "tag", "version", "inputs") if name in config}
+    kept = {
+        name: config[name]
+        for name in ("workflow", "definition", "tag", "version", "inputs")
+        if name in config
+    }
     return InnerNode(type="composite", config=kept), None

@@ -11,12 +11,11 @@ from engine.graph.bodies import (
     EDGE_ROOTS,
     ITEM_ROOTS,
     ITERATION_ROOTS,
-    Body,
     Compiling,
     compile_body,
     inner_node,
 )
-from engine.graph.graph import EdgeKind, Graph, GraphEdge, GraphNode
+from engine.graph.graph import Body, EdgeKind, Graph, GraphEdge, GraphNode
 from engine.model import Count, Goto, Node, Workflow, check_schema, parse_workflow
 
 MAX_CHILD_DEPTH = 16
@@ -48,7 +47,9 @@ def compile_graph(workflow: Workflow, digest: str, *, depth: int = 0) -> Graph:
         starts=[node.index for node in flow if node.in_degree == 0],
         terminals=[node.index for node in flow if not any(edge.kind == "normal" for edge in node.out)],
         inputs=workflow.inputs,
-        queues=frozenset(body.queue for node in nodes for body in (node.body, node.inner) if body is not None),
+        queues=frozenset(
+            body.queue for node in nodes for body in (node.body, node.inner) if body is not None
+        ),
         children=compiling.children,
     )
 
@@ -63,7 +64,9 @@ def _check_ids(workflow: Workflow, compiling: Compiling) -> None:
     seen: set[str] = set()
     for index, node in enumerate(workflow.nodes):
         if node.id in seen:
-            compiling.fail(["nodes", index, "id"], f"another node has the id `{node.id}` already", "NODE_DUPLICATE")
+            compiling.fail(
+                ["nodes", index, "id"], f"another node has the id `{node.id}` already", "NODE_DUPLICATE"
+            )
         seen.add(node.id)
 
 
@@ -74,7 +77,9 @@ def _node(index: int, node: Node, compiling: Compiling) -> GraphNode:
         compiled.joins, compiled.counted = node.join.count, True
     elif node.join == "any":
         compiled.joins = 1
-    compiled.on_error = "goto" if isinstance(node.on_error, Goto) else "skip" if node.on_error == "skip" else "fail"
+    compiled.on_error = (
+        "goto" if isinstance(node.on_error, Goto) else "skip" if node.on_error == "skip" else "fail"
+    )
     if node.type in {"map", "loop"}:
         _container(compiled, node, where, compiling)
     return compiled
@@ -105,7 +110,9 @@ def _edges(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
                 compiling.fail(["edges", index, end], f"there is no node `{name}`", "NODE_UNKNOWN")
                 known = False
         if (edge.source, edge.target) in seen:
-            compiling.fail(["edges", index], f"there is an edge from `{edge.source}` to `{edge.target}` already")
+            compiling.fail(
+                ["edges", index], f"there is an edge from `{edge.source}` to `{edge.target}` already"
+            )
             known = False
         seen.add((edge.source, edge.target))
         if not known:
@@ -113,7 +120,9 @@ def _edges(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
         source = nodes[by_id[edge.source]]
         condition, text = _edge_condition(edge.condition)
         if condition == "if" and source.body.type != "conditional":
-            compiling.fail(["edges", index, "condition"], "`if` needs a `conditional` node at the edge's beginning")
+            compiling.fail(
+                ["edges", index, "condition"], "`if` needs a `conditional` node at the edge's beginning"
+            )
         if text is not None:
             compiling.operation("condition", text, ["edges", index, "condition"], EDGE_ROOTS)
         conditions.setdefault(source.index, []).append(text)
@@ -134,7 +143,11 @@ def _edge_condition(text: str | None) -> tuple[Literal["if", "else", "cel"] | No
 
 
 def _connect(
-    nodes: list[GraphNode], source: int, target: int, kind: EdgeKind, condition: Literal["if", "else", "cel"] | None = None
+    nodes: list[GraphNode],
+    source: int,
+    target: int,
+    kind: EdgeKind,
+    condition: Literal["if", "else", "cel"] | None = None,
 ) -> None:
     nodes[target].upstream.append((source, len(nodes[source].out)))
     nodes[target].in_degree += 1
@@ -152,7 +165,9 @@ def _exits(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
         if node.type == "loop":
             for kind, name in (("break", "break_path"), ("timeout", "timeout_path")):
                 ids = node.config.get(name, [])
-                targets += [(kind, target, ["nodes", index, "config", name, i]) for i, target in enumerate(ids)]  # type: ignore[misc]  # the literals are EdgeKinds
+                targets += [
+                    (kind, target, ["nodes", index, "config", name, i]) for i, target in enumerate(ids)
+                ]  # type: ignore[misc]  # the literals are EdgeKinds
         for kind, target, where in targets:
             if target not in by_id:
                 compiling.fail(where, f"there is no node `{target}`", "NODE_UNKNOWN")
@@ -160,7 +175,9 @@ def _exits(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
                 _connect(nodes, index, by_id[target], kind)
         if node.compensate is not None:
             if node.compensate not in by_id:
-                compiling.fail(["nodes", index, "compensate"], f"there is no node `{node.compensate}`", "NODE_UNKNOWN")
+                compiling.fail(
+                    ["nodes", index, "compensate"], f"there is no node `{node.compensate}`", "NODE_UNKNOWN"
+                )
             else:
                 nodes[index].compensate = by_id[node.compensate]
                 nodes[by_id[node.compensate]].detached = True
@@ -180,7 +197,11 @@ def _joins(workflow: Workflow, nodes: list[GraphNode], compiling: Compiling) -> 
         compiling.fail(["nodes"], "every node is a compensation: there is nothing to begin with")
     for index, node_model in enumerate(workflow.nodes):
         body: Body = nodes[index].body
-        if body.type == "aggregate" and node_model.config.get("strategy") == "group" and "by" not in node_model.config:
+        if (
+            body.type == "aggregate"
+            and node_model.config.get("strategy") == "group"
+            and "by" not in node_model.config
+        ):
             compiling.fail(["nodes", index, "config"], "aggregate `group` needs `by`")
 
 

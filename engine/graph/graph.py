@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from engine.model import JsonObject, Retry
-from engine.operations import Operation
+if TYPE_CHECKING:
+    from engine.model import JsonObject, Retry
+    from engine.operations import Operation
 
 EdgeKind = Literal["normal", "error", "break", "timeout"]
-"""`normal` edges are written by the author; the others come of `on_error: {goto}`, `break_path`, `timeout_path`."""
+"""The author writes `normal` edges; the others come of `on_error: {goto}`, `break_path`, `timeout_path`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class GraphEdge:
 class Body:
     """What is done with an input: for a node itself, an item of a map or an iteration of a loop.
 
-    `work` computes the input (None: the outputs of the upstream nodes). `child` is how a child run's definition
-    is named in the run's `children`.
+    `work` computes the input (None: the outputs of the upstream nodes). `child` is how a child run's
+    definition is named in the run's `children`.
     """
 
     type: str
@@ -51,7 +52,7 @@ class GraphNode:
     counted: bool = False
     in_degree: int = 0
     upstream: list[tuple[int, int]] = field(default_factory=list)
-    """(source node, position of the edge among the source's outgoing edges), in order of the sources' edges."""
+    """(source node, position of the edge among the source's outgoing edges), in the edges' order."""
     out: list[GraphEdge] = field(default_factory=list)
     routes: Operation | None = None
     """The `edges` operation over the CEL conditions of `out`, when there are any."""

@@ -48,7 +48,7 @@ def decode_json(data: bytes) -> Any:  # noqa: ANN401 (any JSON value)
 def parse_workflow(data: bytes) -> Workflow:
     """Parse a definition and check its shape; Refusal WORKFLOW_INVALID lists every issue with its pointer.
 
-    What only the whole graph shows (cycles, unknown nodes, expressions) is found by `engine.graph.compile_graph`.
+    What only the whole graph shows (cycles, unknown nodes, expressions) `engine.graph.compile_graph` finds.
     """
     if len(data) > MAX_DEFINITION_BYTES:
         message = f"a definition has at most {MAX_DEFINITION_BYTES} bytes; this one has {len(data)}"
@@ -60,12 +60,14 @@ def parse_workflow(data: bytes) -> Workflow:
         if len(issues) == _MAX_ISSUES:
             break
     if issues:
-        raise Refusal("WORKFLOW_INVALID", f"the workflow does not fit its schema: {len(issues)} issue(s)", issues)
+        raise Refusal(
+            "WORKFLOW_INVALID", f"the workflow does not fit its schema: {len(issues)} issue(s)", issues
+        )
     return msgspec.convert(value, Workflow)
 
 
 def canonical(data: bytes) -> tuple[bytes, str]:
-    """The canonical JSON (RFC 8785) of a definition, and its SHA-256 in hex: the definition's name for ever."""
+    """The canonical JSON (RFC 8785) of a definition, and its SHA-256 in hex, which names it for ever."""
     try:
         text = rfc8785.dumps(decode_json(data))
     except rfc8785.CanonicalizationError as error:

@@ -1,4 +1,4 @@
-"""Operations: what is computed from a scope by expressions, in the coordinator or, over large data, in a runner."""
+"""Operations: what expressions compute from a scope, in the coordinator or, over large data, in a runner."""
 
 from engine.operations.operation import OPERATIONS, Operation, compile_operation, evaluate
 

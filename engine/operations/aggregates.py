@@ -1,16 +1,18 @@
 """The strategies of an `aggregate` node.
 
-`merge` puts objects together (later ones win); `concat` puts lists together; `sum`, `min`, `max` are over numbers
-(`by` picks the number of each item); `count` counts items (with `by`, those for which it is true); `group` makes
-an object of lists by the string form of `by`.
+`merge` puts objects together (later ones win); `concat` puts lists together; `sum`, `min`, `max` are over
+numbers (`by` picks the number of each item); `count` counts items (with `by`, those for which it is true);
+`group` makes an object of lists by the string form of `by`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.expressions import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Values = list[Any]
 Keys = list[Any] | None
@@ -78,7 +80,9 @@ def _name(key: object) -> str:
         return "null"
     if isinstance(key, str | int | float):
         return str(key)
-    raise _fail(f"aggregate `group` needs keys that are strings, numbers, bools or null, not {type(key).__name__}")
+    raise _fail(
+        f"aggregate `group` needs keys that are strings, numbers, bools or null, not {type(key).__name__}"
+    )
 
 
 STRATEGIES: dict[str, Callable[[Values, Keys], Any]] = {
@@ -93,5 +97,5 @@ STRATEGIES: dict[str, Callable[[Values, Keys], Any]] = {
 
 
 def aggregate(strategy: str, values: Values, keys: Keys) -> Any:  # noqa: ANN401 (any JSON value)
-    """Aggregate `values`; `keys` are what `by` gave for each. ExpressionError EXPRESSION_TYPE when they do not fit."""
+    """Aggregate `values`; `keys` are what `by` gave for each. ExpressionError if they do not fit."""
     return STRATEGIES[strategy](values, keys)

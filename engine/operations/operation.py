@@ -86,8 +86,7 @@ def _template(source: Any, compiler: _Compiler) -> Operation:  # noqa: ANN401
 
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401
     if not isinstance(value, list):
-        code = "EXPRESSION_TYPE"
-        raise ExpressionError(code, f"`items` has to be a list, but it is {type(value).__name__}")
+        raise ExpressionError("EXPRESSION_TYPE", f"`items` has to be a list, not {type(value).__name__}")
     return value
 
 
@@ -103,7 +102,9 @@ def _condition(source: str, compiler: _Compiler) -> Operation:
 
 
 def _edges(source: list[str | None], compiler: _Compiler) -> Operation:
-    expressions = [None if text is None else compiler.expression(text, f"/{i}") for i, text in enumerate(source)]
+    expressions = [
+        None if text is None else compiler.expression(text, f"/{i}") for i, text in enumerate(source)
+    ]
     reads = _union([expression.reads for expression in expressions if expression is not None])
 
     def run(scope: Scope) -> list[bool | None]:
@@ -135,7 +136,7 @@ def _aggregate(source: dict[str, str], compiler: _Compiler) -> Operation:
     by = compiler.expression(source["by"], "/by", ITEM_ROOTS) if "by" in source else None
     parts = ([items.reads] if items else []) + ([_union([by.reads], ITEM_ROOTS)] if by else [])
     run = partial(_run_aggregate, source["strategy"], items, by)
-    # Without `items` it aggregates its upstream nodes' outputs, which the caller puts into the scope as `upstream`.
+    # Without `items` it aggregates the upstream nodes' outputs: the caller puts them into the scope.
     return Operation("aggregate", source, _union(parts), run)
 
 

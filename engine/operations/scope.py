@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def build_scope(entries: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """`inputs`, `item`, ... by their names; `nodes.ID` as `nodes[ID].output`; `nodes.ID.error` as `nodes[ID].error`.
+    """`inputs`, `item`, ... by name; `nodes.ID` as `nodes[ID].output`; `nodes.ID.error` as `nodes[ID].error`.
 
     Nodes that have no output (skipped, failed, not yet run) are absent, so that `has(nodes.ID)` tells.
     """

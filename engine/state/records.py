@@ -1,5 +1,8 @@
-"""What is kept of a run, in small keys. Fields are only ever added at the end, each with a default:
-a codec so reads what one version older and one version newer wrote."""
+"""What is kept of a run, in small keys.
+
+Fields are only ever added at the end, each with a default: so a codec reads what one version older and one
+version newer wrote.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ from engine.step import Step
 
 
 class RunHeader(msgspec.Struct, array_like=True):
-    """The run itself. `active` counts live node instances; `head` and `tail` bound the chunks of deferred steps.
+    """The run itself.
 
-    `stopping` is empty, `failing` or `cancelling`. `at` is the time of the last fact in Unix ms.
-    `compensations` holds the nodes to compensate, in order of completion. `swept_*` is how far the clean-up of
-    an ended run has come.
+    `active` counts live node instances; `head` and `tail` bound the chunks of deferred steps.
+    `stopping` is empty, `failing` or `cancelling`. `at` is the time of the last decision in Unix ms.
+    `compensations` holds the nodes to compensate, in order of completion. `signals` names those that are
+    kept, `swept_*` is how far the clean-up of an ended run has come.
     """
 
     workspace: str
@@ -42,8 +46,9 @@ class RunHeader(msgspec.Struct, array_like=True):
 class Box(msgspec.Struct, array_like=True):
     """What a map or a loop knows of its insides, and a wait or a composite of what it waits for.
 
-    Map: items `next` and above are not yet begun; `bytes` and `refs` tell how to gather the outputs; `parts` are
-    gathered parts, which hold the items below `covered`. `items` is the reference to the list when the coordinator does not hold the items itself.
+    Map: items `next` and above are not yet begun; `bytes` and `refs` tell how to gather the outputs; `parts`
+    are gathered parts, which hold the items below `covered`. `items` is the reference to the list when the
+    coordinator does not hold the items itself.
     """
 
     total: int = 0
@@ -62,8 +67,9 @@ class Box(msgspec.Struct, array_like=True):
 
 
 class NodeState(msgspec.Struct, array_like=True):
-    """A node instance. `taken` and `dead` count its decided incoming edges, `edges` its outgoing ones (taken or not).
+    """A node instance.
 
+    `taken` and `dead` count its decided incoming edges; `edges` are its outgoing ones, taken or not.
     `resolving` holds while a job works out something that it needs before it can begin.
     """
 

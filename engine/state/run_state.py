@@ -1,16 +1,18 @@
-"""`RunState`: a run's keys, decoded on demand, changed in memory, written at once at the end of a decision."""
+"""`RunState`: a run's keys, decoded on demand, changed in memory, written at the end of a decision."""
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 
 from engine.events import RunStarted
-from engine.graph import Graph
 from engine.state.records import NodeState, RunHeader, Signals, Steps
-from engine.state.views import GraphSource, KeyValue
-from engine.step import Step
+
+if TYPE_CHECKING:
+    from engine.graph import Graph
+    from engine.state.views import GraphSource, KeyValue
+    from engine.step import Step
 
 ITEMS_IN_CHUNK: Final = 32
 """Reading one item costs decoding its chunk: bounded, whatever the width of the map."""
@@ -102,7 +104,7 @@ class RunState:
         if chunk is None:
             chunk = _items.decode(self._store.get(key) or b"[]")
             self._cache[key] = chunk
-        return chunk[index % ITEMS_IN_CHUNK]  # type: ignore[index]  # item keys hold lists
+        return cast("list[msgspec.Raw]", chunk)[index % ITEMS_IN_CHUNK]
 
     def signals(self, name: str) -> Signals:
         """What is known of a signal."""

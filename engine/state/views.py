@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import msgspec
+if TYPE_CHECKING:
+    import msgspec
 
-from engine.events import RunStarted
-from engine.graph import Graph
-from engine.state.records import NodeState, RunHeader, Signals
-from engine.step import Step
+    from engine.events import RunStarted
+    from engine.graph import Graph
+    from engine.state.records import NodeState, RunHeader, Signals
+    from engine.step import Step
 
 
 class KeyValue(Protocol):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.decide import Outcome, decide, replay
 from engine.effects import ArmTimer, CancelJobs, Job, Reply
 from engine.errors import NodeError
-from engine.events import Event
 from engine.facts import Fact, JobFailed, JobSucceeded, RunAdmitted, TimerFired
 from engine.graph import Graph, load_graph
 from engine.model import canonical
@@ -20,6 +18,11 @@ from engine.operations import evaluate
 from engine.operations.scope import build_scope
 from engine.payload import Payload, Ref, inline, inline_json
 from engine.state import NodeStatus, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.events import Event
 
 RUN = "r0_test"
 encode = msgspec.json.encode
@@ -80,7 +83,9 @@ class Blobs:
 class Machine:
     """Drives runs. `functions` do the jobs of `function` nodes; raising `JobError` fails an attempt."""
 
-    def __init__(self, functions: dict[str, Callable[..., Any]] | None = None, *, inline_limit: int = 16 * 1024) -> None:
+    def __init__(
+        self, functions: dict[str, Callable[..., Any]] | None = None, *, inline_limit: int = 16 * 1024
+    ) -> None:
         self.functions = functions or {}
         self.graphs = Graphs()
         self.blobs = Blobs(inline_limit)
@@ -96,15 +101,27 @@ class Machine:
         self.done_jobs: list[Job] = []
 
     def start(
-        self, workflow: dict[str, Any], inputs: object = None, *, run_id: str = RUN, run: bool = True, **kwargs: Any
+        self,
+        workflow: dict[str, Any],
+        inputs: object = None,
+        *,
+        run_id: str = RUN,
+        run: bool = True,
+        **kwargs: Any,
     ) -> None:
         digest = self.graphs.add(workflow)
         children = {name: name.removeprefix("definition:") for name in self.graphs.load(digest).children}
         children.update(kwargs.pop("children", {}))
         self.log.append(
             RunAdmitted(
-                workspace="w", run_id=run_id, command_id="c1", author="user:t", graph=digest, children=children,
-                inputs=self.blobs.payload(inputs), **kwargs,
+                workspace="w",
+                run_id=run_id,
+                command_id="c1",
+                author="user:t",
+                graph=digest,
+                children=children,
+                inputs=self.blobs.payload(inputs),
+                **kwargs,
             )
         )
         if run:
@@ -156,8 +173,12 @@ class Machine:
         self.now = max(self.now, timer.due_at)
         self.log.append(
             TimerFired(
-                workspace=timer.workspace, run_id=timer.run_id, path=timer.path, attempt=timer.attempt,
-                purpose=timer.purpose, due_at=timer.due_at,
+                workspace=timer.workspace,
+                run_id=timer.run_id,
+                path=timer.path,
+                attempt=timer.attempt,
+                purpose=timer.purpose,
+                due_at=timer.due_at,
             )
         )
 
@@ -169,11 +190,17 @@ class Machine:
         try:
             output = self._output(job)
         except JobError as error:
-            return JobFailed(**at, **times, error=NodeError(error.code, str(error)), retryable=error.retryable)
+            return JobFailed(
+                **at, **times, error=NodeError(error.code, str(error)), retryable=error.retryable
+            )
         return JobSucceeded(**at, **times, output=output)
 
     def _output(self, job: Job) -> Payload:
-        scope = build_scope((e.name, self.blobs.value(e.payload, e.index)) for e in job.scope if e.name not in {"list", "element"})
+        scope = build_scope(
+            (e.name, self.blobs.value(e.payload, e.index))
+            for e in job.scope
+            if e.name not in {"list", "element"}
+        )
         if job.kind == "gather":
             gathered: list[Any] = []
             for entry in job.scope:
@@ -181,7 +208,11 @@ class Machine:
                 gathered.extend(value if entry.name == "list" else [value])
             return self.blobs.payload(gathered)
         if job.kind == "evaluate":
-            value = scope["upstream"] if job.template is None else evaluate(job.operation or "", decode(job.template), scope)
+            value = (
+                scope["upstream"]
+                if job.template is None
+                else evaluate(job.operation or "", decode(job.template), scope)
+            )
             if job.operation == "items":
                 data = encode(value)
                 ref = self.blobs.put(data)
@@ -209,8 +240,12 @@ class Machine:
     def statuses(self, run_id: str = RUN) -> dict[str, NodeStatus]:
         """The last status of every node instance, as the events tell it."""
         after = {
-            "node.scheduled": NodeStatus.QUEUED, "node.started": NodeStatus.RUNNING, "node.retrying": NodeStatus.RETRYING,
-            "node.succeeded": NodeStatus.SUCCEEDED, "node.failed": NodeStatus.FAILED, "node.skipped": NodeStatus.SKIPPED,
+            "node.scheduled": NodeStatus.QUEUED,
+            "node.started": NodeStatus.RUNNING,
+            "node.retrying": NodeStatus.RETRYING,
+            "node.succeeded": NodeStatus.SUCCEEDED,
+            "node.failed": NodeStatus.FAILED,
+            "node.skipped": NodeStatus.SKIPPED,
             "node.cancelled": NodeStatus.CANCELLED,
         }
         found: dict[str, NodeStatus] = {}
@@ -232,7 +267,9 @@ class Machine:
 class JobError(Exception):
     """A job's failure."""
 
-    def __init__(self, message: str = "boom", *, code: str = "FUNCTION_ERROR", retryable: bool = True) -> None:
+    def __init__(
+        self, message: str = "boom", *, code: str = "FUNCTION_ERROR", retryable: bool = True
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retryable = retryable
