@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from api.problems import Problem
+from storage.postgres.api_rows import ApiKey
+from storage.postgres.api_store import ApiStore
 from storage.tokens import Role
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 Need = Literal["read", "write"]
 
 BOOTSTRAP_WORKSPACE = "default"
 
 _WRITERS = frozenset({"admin", "member", "service"})
+_BOOTSTRAP = "bootstrap"
 _REMEMBERED = 10_000
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
@@ -34,10 +33,6 @@ class Caller:
     author: str
 
 
-Lookup = Callable[[str], Awaitable[Caller | None]]
-"""The caller of a key's hash (SHA-256, hex), or None when there is no such key."""
-
-
 def key_hash(key: str) -> str:
     """How a key is stored: keys are long and random, so that one round of SHA-256 keeps them."""
     return hashlib.sha256(key.encode()).hexdigest()
@@ -48,14 +43,12 @@ class KeyRing:
 
     def __init__(
         self,
-        lookup: Lookup,
+        store: ApiStore,
         *,
-        bootstrap_key: str | None = None,
         trusted_s: float = 5.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._lookup = lookup
-        self._bootstrap = key_hash(bootstrap_key) if bootstrap_key else None
+        self._store = store
         self._trusted_s = trusted_s
         self._clock = clock
         self._known: OrderedDict[str, tuple[Caller | None, float]] = OrderedDict()
@@ -74,13 +67,12 @@ class KeyRing:
         return caller
 
     async def _find(self, digest: str) -> Caller | None:
-        if self._bootstrap is not None and hmac.compare_digest(digest, self._bootstrap):
-            return Caller(BOOTSTRAP_WORKSPACE, "admin", "key:bootstrap")
         now = self._clock()
         known = self._known.get(digest)
         if known is not None and known[1] > now:
             return known[0]
-        caller = await self._lookup(digest)
+        key = await self._store.find_key(digest)
+        caller = None if key is None or key.revoked_at is not None else _caller(key)
         self._known[digest] = (caller, now + self._trusted_s)
         self._known.move_to_end(digest)
         while len(self._known) > _REMEMBERED:
@@ -88,6 +80,22 @@ class KeyRing:
         return caller
 
 
-def authorization_of(request: Request) -> str | None:
-    """The header `authorization` of a request."""
-    return request.headers.get("authorization")
+async def store_bootstrap_key(store: ApiStore, key: str, now_ms: int) -> None:
+    """Make `key` the installation's one bootstrap key: an admin's, of the workspace `default`."""
+    digest = key_hash(key)
+    for known in await store.list_keys(BOOTSTRAP_WORKSPACE):
+        if known.name == _BOOTSTRAP and known.digest != digest:
+            await store.revoke_key(BOOTSTRAP_WORKSPACE, known.key_id, now_ms)
+    made = ApiKey(
+        key_id=f"{_BOOTSTRAP}-{digest[:8]}",
+        digest=digest,
+        workspace=BOOTSTRAP_WORKSPACE,
+        role="admin",
+        name=_BOOTSTRAP,
+        created_at=now_ms,
+    )
+    await store.bootstrap_key(made)
+
+
+def _caller(key: ApiKey) -> Caller:
+    return Caller(key.workspace, key.role, f"key:{key.key_id}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from api.problems import Problem, unavailable
+from api.problems import Problem
 from engine.graph import compile_graph
 from engine.model import Workflow, canonical, parse_workflow
-from storage.cas import BlobCorrupt, BlobMissing, CasUnavailable
+from storage.cas import BlobCorrupt, BlobMissing
 
 if TYPE_CHECKING:
     from storage.cas import ContentStore
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 _REMEMBERED = 256
+_MAX_REMEMBERED_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,19 @@ class Definitions:
         return await asyncio.to_thread(check_definition, data)
 
     async def store(self, data: bytes) -> Definition:
-        """Check a definition and put it into the CAS; 503 when that is down."""
-        known = self._by_source.get(data)
+        """Check a definition and put it into the CAS. CasUnavailable."""
+        source = hashlib.sha256(data).digest()
+        known = self._by_source.get(source)
         if known is not None:
             return known
         definition = await self.check(data)
-        try:
-            await asyncio.to_thread(self._store.put, definition.text)
-        except CasUnavailable as error:
-            raise unavailable("the blob store does not answer") from error
-        _keep(self._by_source, data, definition)
+        await asyncio.to_thread(self._store.put, definition.text)
+        _keep(self._by_source, source, definition)
         _keep(self._by_digest, definition.digest, definition)
         return definition
 
     async def load(self, digest: str) -> Definition:
-        """A stored definition; 503 when the CAS cannot give it."""
+        """A stored definition; CasUnavailable; Problem (503) when the CAS has lost it."""
         known = self._by_digest.get(digest)
         if known is not None:
             return known
@@ -75,14 +75,15 @@ class Definitions:
     def _read(self, digest: str) -> Definition:
         try:
             text = self._store.get(digest)
-        except CasUnavailable as error:
-            raise unavailable("the blob store does not answer") from error
         except (BlobMissing, BlobCorrupt) as error:
-            raise Problem(503, "DEFINITION_LOST", f"the blob store does not hold the definition: {error}") from error
+            raise Problem(
+                503, "DEFINITION_LOST", f"the blob store does not hold the definition: {error}"
+            ) from error
         return Definition(parse_workflow(text), text, digest)
 
 
 def _keep(table: OrderedDict[K, Definition], key: K, definition: Definition) -> None:
-    table[key] = definition
+    if len(definition.text) <= _MAX_REMEMBERED_BYTES:
+        table[key] = definition
     while len(table) > _REMEMBERED:
         table.popitem(last=False)

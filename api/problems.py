@@ -11,7 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.gateway.gateway import GatewayUnavailableError
 from engine.errors import Issue, Refusal
+from storage.cas import CasUnavailable
+from storage.postgres.errors import DatabaseUnavailable, InvalidText
+from storage.postgres.rows import InvalidCursor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +28,22 @@ RETRY_AFTER_S = 1
 
 log = structlog.get_logger(__name__)
 
+_NAMES: dict[type, str] = {
+    CasUnavailable: "the blob store",
+    DatabaseUnavailable: "Postgres",
+    GatewayUnavailableError: "Kafka",
+}
+UNAVAILABLE = (CasUnavailable, DatabaseUnavailable, GatewayUnavailableError)
+"""Errors of what the api depends on: 503, come back."""
+
 _STATUS_OF_REFUSAL = {
-    "ARTIFACT_UNKNOWN": 404,
-    "BODY_TOO_LARGE": 413,
-    "IDEMPOTENCY_KEY_REUSED": 422,
+    "FORBIDDEN": 403,
     "JSON_INVALID": 400,
     "RUN_ENDED": 409,
-    "RUN_KEY_TAKEN": 409,
+    "RUN_EXISTS": 409,
+    "RUN_STOPPING": 409,
+    "RUN_UNKNOWN": 404,
+    "SIGNAL_LIMIT": 409,
     "WORKFLOW_TOO_LARGE": 413,
 }
 _CODE_OF_STATUS = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
@@ -102,17 +115,22 @@ def unavailable(detail: str) -> Problem:
     return Problem(503, "UNAVAILABLE", detail, headers={"retry-after": str(RETRY_AFTER_S)})
 
 
-async def _on_problem(_: Request, error: Exception) -> Response:
-    return error.response() if isinstance(error, Problem) else _internal(error)
-
-
-async def _on_refusal(_: Request, error: Exception) -> Response:
-    return of_refusal(error).response() if isinstance(error, Refusal) else _internal(error)
+def of_fault(error: Exception) -> Problem:
+    """The problem of an error that a request may meet: its own, a refusal, or something that is down."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refusal):
+        return of_refusal(error)
+    if isinstance(error, UNAVAILABLE):
+        log.warning("api.unavailable", error=repr(error))
+        return unavailable(f"{_NAMES[type(error)]} does not answer: the request may be repeated")
+    log.error("api.fault", error=repr(error), exc_info=error)
+    return Problem(500, "INTERNAL", "the request failed inside the server; its log says why")
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
-        return _internal(error)
+        return of_fault(error).response()
     issues = [
         Issue(
             "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in item["loc"]),
@@ -124,9 +142,13 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return Problem(422, "REQUEST_INVALID", detail, errors=issues).response()
 
 
+async def _on_unnamable(_: Request, error: Exception) -> Response:
+    return Problem(422, "REQUEST_INVALID", f"a value of the request cannot name anything: {error}").response()
+
+
 async def _on_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
-        return _internal(error)
+        return of_fault(error).response()
     status = error.status_code
     code = _CODE_OF_STATUS.get(status, HTTPStatus(status).name)
     headers = dict(error.headers) if error.headers else None
@@ -134,18 +156,14 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 
 async def _on_fault(_: Request, error: Exception) -> Response:
-    return _internal(error)
-
-
-def _internal(error: Exception) -> Response:
-    log.error("api.fault", error=repr(error), exc_info=error)
-    return Problem(500, "INTERNAL", "the request failed inside the server; its log says why").response()
+    return of_fault(error).response()
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(Refusal, _on_refusal)
+    for kind in (Problem, Refusal, *UNAVAILABLE, Exception):
+        app.add_exception_handler(kind, _on_fault)
+    for kind in (InvalidText, InvalidCursor):
+        app.add_exception_handler(kind, _on_unnamable)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_fault)

@@ -1,0 +1,1 @@
+"""Starting runs, waiting for them, and telling them what to do."""
