@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     NewTopic,
-    OffsetSpec,
     ResourceType,
 )
 
 from storage.kafka.changelogs import CHANGELOGS, changelog_topic
+from storage.kafka.clients import tail
 from storage.kafka.topics import Topic, all_topics
 
 if TYPE_CHECKING:
@@ -143,20 +143,23 @@ def _configure(admin: AdminClient, topics: list[Topic]) -> None:
 def _wait_for_leaders(topics: list[Topic], settings: Settings) -> None:
     """Return when the leader of every new partition answers: metadata names it before it knows of that."""
     deadline = time.monotonic() + _LEADERS_TIMEOUT_S
-    waiting = {
-        TopicPartition(topic.name, number)
-        for topic in topics
-        for number in range(partitions_of(topic, settings))
-    }
-    while waiting:
-        # A client that has looked before the topics were there goes on missing their leaders.
-        admin = _admin(settings)
-        asked = admin.list_offsets(
-            dict.fromkeys(waiting, OffsetSpec.latest()), request_timeout=REQUEST_TIMEOUT_S
-        )
-        waiting = {partition for partition, answer in asked.items() if answer.exception() is not None}
-        if waiting and time.monotonic() > deadline:
-            names = ", ".join(sorted({partition.topic for partition in waiting}))
-            raise TopicsError(f"no leader answers for topics {names}: is the cluster healthy?")
-        if waiting:
-            time.sleep(_LEADERS_POLL_S)
+    client = tail(settings.kafka_bootstrap, "aob.topics")
+    try:
+        for topic in topics:
+            for number in range(partitions_of(topic, settings)):
+                while not _leads(client, TopicPartition(topic.name, number)):
+                    if time.monotonic() > deadline:
+                        raise TopicsError(
+                            f"no leader answers for {topic.name}[{number}]: is the cluster healthy?"
+                        )
+                    time.sleep(_LEADERS_POLL_S)
+    finally:
+        client.close()
+
+
+def _leads(client: Consumer, partition: TopicPartition) -> bool:
+    try:
+        client.get_watermark_offsets(partition, timeout=REQUEST_TIMEOUT_S)
+    except KafkaException:
+        return False
+    return True
