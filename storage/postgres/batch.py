@@ -46,8 +46,8 @@ class Projecting(Protocol):
         """Write a batch, whole or not at all; what is before a partition's position is skipped.
 
         Offsets ascend in each partition. Fenced, Conflict, Hole, DatabaseUnavailable; WireError for a kind of
-        event that this code does not know. After any of them the positions are
-        forgotten: ask for `next_offset` of every partition again.
+        event that this code does not know, InvalidText for JSON that is no UTF-8. After any of them the
+        positions are forgotten: ask for `next_offset` of every partition again.
         """
         ...
 

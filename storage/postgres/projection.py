@@ -8,7 +8,7 @@ import psycopg
 
 from storage.postgres.adapters import Context
 from storage.postgres.batch import Batch, Partition, Written, sort_out
-from storage.postgres.errors import DatabaseUnavailable, Fenced
+from storage.postgres.errors import DatabaseUnavailable, Fenced, InvalidText
 from storage.postgres.fold import fold
 from storage.postgres.recent import Recent
 from storage.postgres.sequence import Admitted, Place, admit, compare_repeated
@@ -83,6 +83,9 @@ class Projection:
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._forget()
             raise DatabaseUnavailable(f"a batch cannot be written: {error}") from error
+        except psycopg.DataError as error:
+            self._forget()
+            raise InvalidText(f"a batch holds what Postgres refuses: {error}") from error
         except BaseException:
             self._forget()
             raise

@@ -62,10 +62,10 @@ def peek_decision(data: bytes | None) -> RawDecision:
 
 
 def decode_events(events: bytes) -> list[Event]:
-    """The events of a raw decision; WireError when one is of a kind that we do not know."""
+    """The events of a raw decision; WireError for one that we do not know or that is nested too deeply."""
     try:
         return _events.decode(events)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"the events cannot be decoded: {error}") from error
 
 
