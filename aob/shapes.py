@@ -35,14 +35,18 @@ class NodeState(TypedDict):
 
     id: str
     status: str
-    attempt: NotRequired[int]
+    attempt: int
+    type: NotRequired[str]
+    started_at: NotRequired[int]
+    ended_at: NotRequired[int]
     output: NotRequired[Any]
     artifact: NotRequired[Artifact]
     error: NotRequired[NodeFailure]
+    child_run_id: NotRequired[str]
 
 
 class Run(TypedDict):
-    """A run, as far as it is known: an accepted one has `run_id` and `status` only."""
+    """A run, as far as it is known: one just accepted has `run_id` and `status` only. Times are Unix ms."""
 
     run_id: str
     status: str
@@ -54,8 +58,11 @@ class Run(TypedDict):
     artifact: NotRequired[Artifact]
     error: NotRequired[NodeFailure]
     nodes: NotRequired[list[NodeState]]
+    nodes_next: NotRequired[str]
+    key: NotRequired[str]
     created_at: NotRequired[int]
-    finished_at: NotRequired[int]
+    started_at: NotRequired[int]
+    ended_at: NotRequired[int]
 
 
 class RunPage(TypedDict):
