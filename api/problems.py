@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
+_MAX_MESSAGE = 500
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +86,7 @@ class Problem(Exception):  # noqa: N818 (an answer, not a fault)
             status=status,
             detail=detail,
             code=code,
-            errors=list(errors),
+            errors=[_bounded(issue) for issue in errors],
             run_id=run_id,
         )
         self.headers = headers
@@ -94,6 +95,13 @@ class Problem(Exception):  # noqa: N818 (an answer, not a fault)
         """The problem as it is sent."""
         body = msgspec.json.encode(self.details)
         return Response(body, self.details.status, self.headers, MEDIA_TYPE)
+
+
+def _bounded(issue: Issue) -> Issue:
+    """JSON Schema's messages repeat the value that they are about, however large it is."""
+    if len(issue.message) <= _MAX_MESSAGE:
+        return issue
+    return msgspec.structs.replace(issue, message=issue.message[:_MAX_MESSAGE] + " ...")
 
 
 def of_refusal(refusal: Refusal, *, pointer: str | None = None) -> Problem:

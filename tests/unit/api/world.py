@@ -105,11 +105,13 @@ class World:
 
     def project(self, run_id: str, workspace: str = "acme", **fields: Any) -> FoldedRun:  # noqa: ANN401
         """Show a run in the read model."""
-        run = FoldedRun(
-            run_id=run_id,
-            workspace=workspace,
-            **({"status": "RUNNING", "author": "key:1", "command_id": run_id, "created_at": 1} | fields),
-        )
+        columns: dict[str, Any] = {
+            "status": "RUNNING",
+            "author": "key:1",
+            "command_id": run_id,
+            "created_at": 1,
+        }
+        run = FoldedRun(run_id=run_id, workspace=workspace, **(columns | fields))
         self.tables.folded.runs[run_id] = run
         return run
 
