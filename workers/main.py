@@ -66,9 +66,9 @@ async def _serve(settings: RunnerSettings, store: ContentStore) -> None:
         stack.push_async_callback(http.close)
         runner = _runner(settings, store, http)
         if settings.health_port is not None:
-            from storage.health import HealthServer  # noqa: PLC0415 (a process without the port needs none)
+            from storage.health import HealthServer  # noqa: PLC0415 (without a port it is not needed)
 
-            health = HealthServer(settings.health_port, lambda: runner.is_ready)
+            health = HealthServer(settings.health_port, lambda: runner.unready)
             health.start()
             stack.callback(health.stop)
         logger.info("the runner knows %s functions: %s", len(REGISTRY), ", ".join(REGISTRY.names()))

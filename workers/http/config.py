@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -17,6 +18,10 @@ FORM = "application/x-www-form-urlencoded"
 
 _OURS = ("content-length", "host", "transfer-encoding", "connection")
 """Headers that say how the request is framed and where it goes: nobody else's to set."""
+
+
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_LAST_PORT = 65535
 
 
 class HttpConfig(msgspec.Struct, frozen=True):
@@ -73,8 +78,12 @@ def build_request(client: httpx.AsyncClient, config: HttpConfig, idempotency_key
         request = client.build_request(method, url, headers=headers, content=content)
     except (httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
         raise bad_config(f"no request can be made of the config: {error}") from error
+    if _METHOD.fullmatch(method) is None:
+        raise bad_config(f"{config.method!r} is no HTTP method")
     if not request.url.host:
         raise bad_config(f"the url {config.url!r} names no host")
+    if (request.url.port or 1) > _LAST_PORT:
+        raise bad_config(f"the url {config.url!r} has a port above {_LAST_PORT}")
     return request
 
 

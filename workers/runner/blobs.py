@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.payload import INLINE_LIMIT, Payload, inline_json
+from engine.payload import INLINE_LIMIT, Payload, inline, inline_json
 from workers.runner.failure import JobFailure
 
 if TYPE_CHECKING:
@@ -95,6 +95,15 @@ class Blobs:
         if len(data) <= INLINE_LIMIT:
             return inline_json(data)
         return Payload(ref=await asyncio.to_thread(self._store.put, data))
+
+    async def pack_items(self, data: bytes) -> Payload:
+        """Store the JSON of a list; what the coordinator is told of it: `{count, sha256, size}`."""
+        ref = await asyncio.to_thread(self._store.put, data)
+        return inline({"count": len(_elements(data)), "sha256": ref.sha256, "size": ref.size})
+
+    async def text(self, payload: Payload) -> msgspec.Raw:
+        """The payload's JSON, undecoded."""
+        return payload.raw if payload.ref is None else msgspec.Raw((await self._blob(payload.ref)).data)
 
     async def _blob(self, ref: Ref) -> Blob:
         blob = self._known.get(ref.sha256)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.expressions import ExpressionError
+from engine.expressions import ExpressionError, TemplateError
 from storage.cas import BlobCorrupt, BlobMissing, CasError, InvalidHash
 from storage.functions import ArgumentsError, Fatal, Retryable
 from storage.functions.errors import FUNCTION_ERROR
@@ -36,6 +36,8 @@ def failure_of(error: BaseException) -> JobFailure:
             return JobFailure("FUNCTION_ARGUMENTS", str(error), retryable=False)
         case ExpressionError():
             return JobFailure(error.code, error.message, retryable=False)
+        case TemplateError():
+            return JobFailure(error.error.code, str(error), retryable=False)
         case CasError():
             code = _BLOB_CODES.get(type(error), "CAS_UNAVAILABLE")
             return JobFailure(code, str(error), retryable=not isinstance(error, InvalidHash))

@@ -33,15 +33,20 @@ async def job_input(job: Job, blobs: Blobs) -> Any:  # noqa: ANN401 (any JSON va
 
 
 async def evaluated(job: Job, blobs: Blobs) -> Any:  # noqa: ANN401 (any JSON value)
-    """The result of an `evaluate` job."""
-    return await _evaluate(job, job.operation or "template", job.template or b"null", blobs)
+    """The result of an `evaluate` job; without a template it is the object of the upstream outputs."""
+    if job.template is None:
+        return await job_input(job, blobs)
+    return await _evaluate(job, job.operation or "template", job.template, blobs)
 
 
 async def gathered(job: Job, blobs: Blobs) -> bytes:
-    """The JSON of one list, put together from the lists of the scope, in order."""
+    """The JSON of one list: lists of the scope put together; an entry `element` is itself an element."""
     elements: list[msgspec.Raw] = []
     for entry in job.scope:
-        elements += await blobs.items(entry.payload)
+        if entry.name == "element":
+            elements.append(await blobs.text(entry.payload))
+        else:
+            elements += await blobs.items(entry.payload)
     return msgspec.json.encode(elements)
 
 

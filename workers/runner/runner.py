@@ -67,9 +67,11 @@ class Runner:
         self._over: asyncio.Future[None] | None = None
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it takes jobs."""
-        return self._joined and not self._draining
+    def unready(self) -> str | None:
+        """Why it takes no jobs; None when it does."""
+        if self._draining:
+            return "it is draining"
+        return None if self._joined else "it has not joined its group yet"
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish or hand back what runs; raises what made work impossible."""

@@ -52,6 +52,8 @@ class Work:
             data = encode_output(await self._http.request(config, attempt.id, job.timeout_ms))
         elif job.kind == "evaluate":
             data = encode_output(await evaluated(job, self._blobs))
+            if job.operation == "items":
+                return await self._blobs.pack_items(data)
         elif job.kind == "gather":
             data = await gathered(job, self._blobs)
         else:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,8 @@ from storage.functions.context import MAX_LINES
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from storage.functions.registry import AnyFunction
 
 
 def _context() -> Context:
@@ -106,7 +108,7 @@ def _none() -> None: ...
         (_aware, {"a": 1}, {"a": 1}),
     ],
 )
-def test_an_input_becomes_arguments(call: Any, value: object, bound: dict[str, object]) -> None:
+def test_an_input_becomes_arguments(call: AnyFunction, value: object, bound: dict[str, object]) -> None:
     assert Function("f", call).bind(value) == bound
 
 
@@ -124,7 +126,7 @@ def test_an_input_becomes_arguments(call: Any, value: object, bound: dict[str, o
         (_aware, {"a": 1, "context": {}}, "rename the input"),
     ],
 )
-def test_what_does_not_fit_is_named(call: Any, value: object, message: str) -> None:
+def test_what_does_not_fit_is_named(call: AnyFunction, value: object, message: str) -> None:
     with pytest.raises(ArgumentsError, match=message):
         Function("f", call).bind(value)
 

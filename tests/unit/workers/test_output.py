@@ -35,8 +35,18 @@ _CYCLE.append(_CYCLE)
 
 @pytest.mark.parametrize(
     "value",
-    [object(), {"a": object()}, float("nan"), [float("inf")], {"a": {"b": (-float("inf"),)}}, _CYCLE]
-    + ["\ud800", {"x": None, "y": float("nan")}, Point(float("nan")), [Point(float("inf"))]],
+    [
+        object(),
+        {"a": object()},
+        float("nan"),
+        [float("inf")],
+        {"a": {"b": (-float("inf"),)}},
+        _CYCLE,
+        chr(0xD800),
+        {"x": None, "y": float("nan")},
+        Point(float("nan")),
+        [Point(float("inf"))],
+    ],
 )
 def test_what_json_does_not_have_is_refused(value: object) -> None:
     with pytest.raises(JobFailure) as caught:
