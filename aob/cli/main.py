@@ -86,6 +86,9 @@ def _invoke(entry: Entry, argv: list[str]) -> int:
     try:
         import_module(entry.module).app(args=argv, prog_name="aob")
     except SystemExit as exit_:
+        # typer and rich end with 1 when nobody reads on: for us that is no error.
+        if isinstance(exit_.__context__, BrokenPipeError):
+            raise exit_.__context__ from None
         return exit_.code if isinstance(exit_.code, int) else OK
     except KeyboardInterrupt:
         return INTERRUPTED
