@@ -106,11 +106,19 @@ def cause(error: BaseException) -> str:
         return "division by zero"
     if isinstance(error, KeyError):
         return "there is no key " + text.strip('"')
+    if isinstance(error, TypeError):
+        return _mismatch(text)
     if match := _HELPER.search(text):
         return match[1]
     if match := _UNDEFINED_NAME.search(text):
         return f"{match[1]}() is not defined for a value of this type"
-    if text.startswith("No such overload"):
-        return "an operator does not take values of these types; convert with int(), double() or string()"
-    text = _FUNCTION.sub(r"\1(): ", text)
-    return text.partition(". CEL does not")[0].partition(". Check function")[0].rstrip(".")
+    return _FUNCTION.sub(r"\1(): ", text).partition(". Check function")[0].rstrip(".")
+
+
+def _mismatch(text: str) -> str:
+    what = text.partition(". CEL does not")[0]
+    if what.startswith("Unsupported operation: "):
+        what = what.removeprefix("Unsupported operation: ") + " is not defined"
+    elif what.startswith("No such overload"):
+        what = "an operator or function does not take values of these types"
+    return f"{what}; convert with int(), double() or string()"
