@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from engine.events import Event
 
 _STARTS = (RunAdmitted, RunRefused)
-_REQUESTS = (CancelRequested, PauseRequested, ResumeRequested, SignalReceived)
+_REQUESTS = (*_STARTS, CancelRequested, PauseRequested, ResumeRequested, SignalReceived)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was decided: `events` are numbered from `first_seq`, at time `at`; `ignored` says why there are none."""
+    """What was decided: `events` are numbered from `first_seq`, at time `at` (Unix ms).
+
+    `ignored` says why nothing was.
+    """
 
     first_seq: int
     at: int
@@ -44,19 +47,23 @@ class Outcome:
 
 
 def decide(state: RunState, fact: Fact, at: int) -> Outcome:
-    """Decide on a fact that stood in the log at `at` (Unix ms). Changes `state` in memory; nothing is written yet."""
+    """Decide on a fact that stood in the log at `at` (Unix ms).
+
+    Changes `state` in memory; nothing is written yet. A fact that is ignored changes nothing.
+    """
     if not state.known and not isinstance(fact, _STARTS):
         return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
     if state.known and state.header.status in ENDED:
         return _after_the_end(state, fact, at)
     idle = not state.known or state.header.head == state.header.tail or state.header.status == PAUSED
-    begin(state, fact.workspace, at)
-    turn = Turn(state, state.header.at)
-    first_seq = state.header.seq + 1
+    first_seq = state.header.seq + 1 if state.known else 1
+    turn = Turn(state, fact.workspace, at)
     DECIDERS[type(fact)](turn, fact)
     if turn.events or turn.steps:
-        work(turn, state, remind=idle or turn.continuing)
-    return Outcome(first_seq, state.header.at, turn.events, turn.effects, turn.ignored)
+        work(turn, remind=idle or turn.continuing)
+    if turn.events and state.header.status in ENDED and not sweep(state):
+        sweep_again(turn)
+    return Outcome(first_seq, turn.at, turn.events, turn.effects, turn.ignored)
 
 
 def _ignored(state: RunState, fact: Fact, at: int, code: str, message: str) -> Outcome:
@@ -78,11 +85,14 @@ def _ignored(state: RunState, fact: Fact, at: int, code: str, message: str) -> O
 def _after_the_end(state: RunState, fact: Fact, at: int) -> Outcome:
     """A run that ended only cleans up, and answers those who come late."""
     header = state.header
+    if isinstance(fact, _STARTS):
+        message = f"the run {state.run_id} exists already, as {header.status}"
+        return _ignored(state, fact, at, "RUN_EXISTS", message)
     if not isinstance(fact, WorkContinued):
         return _ignored(state, fact, at, "RUN_ENDED", f"the run has ended, as {header.status}")
     if fact.position != -1 - header.sweeps:
         return Outcome(0, at, [], [], "the clean-up is past this point")
-    turn = Turn(state, header.at)
+    turn = Turn(state, header.workspace, header.at)
     if not sweep(state):
         sweep_again(turn)
     return Outcome(0, header.at, [], turn.effects)
@@ -93,5 +103,5 @@ def replay(state: RunState, workspace: str, at: int, events: list[Event]) -> Non
     begin(state, workspace, at)
     for event in events:
         apply(state, event)
-    if state.header.status in ENDED and state.header.sweeps == 0:
+    if state.header.status in ENDED:
         sweep(state)

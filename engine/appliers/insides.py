@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.ids import Place, visit_path
 
 if TYPE_CHECKING:
     from engine.errors import NodeError
     from engine.payload import Payload
     from engine.state import MutableRun
+
+_encode = msgspec.json.Encoder().encode
 
 _READ_ITERATIONS = 2
 """The present iteration and the one before, whose output the present one may read."""
@@ -39,5 +43,5 @@ def close_inside(run: MutableRun, where: Place, output: Payload | None, error: N
     if output is not None:
         box.bytes += output.size
         box.refs += output.ref is not None
-    if error is not None and box.failed is None:
-        box.failed = error
+    if error is not None:
+        box.bytes += len(_encode(error))

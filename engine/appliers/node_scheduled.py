@@ -33,7 +33,7 @@ def apply(run: MutableRun, event: NodeScheduled) -> None:
         owner = run.edit_node(base_path(event.path))
         if where.item is not None or where.visit is not None:
             open_inside(run, where)
-        owner.resolving = not owner.status.live
+        owner.resolving = owner.status is not NodeStatus.RUNNING
 
 
 def _cover(run: MutableRun, path: str, covers: int | None) -> None:

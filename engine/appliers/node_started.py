@@ -44,6 +44,3 @@ def _await_signal(run: MutableRun, name: str, path: str) -> None:
         signals.kept.pop(0)
     else:
         signals.waiting.append(path)
-    header = run.edit_header()
-    if name not in header.signals:
-        header.signals.append(name)

@@ -16,8 +16,9 @@ def apply(run: MutableRun, event: SignalDelivered) -> None:
     """The signal is remembered; it is kept unless a node takes it, which leaves the queue as it succeeds."""
     signals = run.edit_signals(event.name)
     signals.seen = [*signals.seen[1 - SEEN_LIMIT :], event.command_id]
-    if event.path is None:
-        signals.kept.append(event.payload)
+    if event.path is not None:
+        return
+    signals.kept.append(event.payload)
     header = run.edit_header()
     if event.name not in header.signals:
         header.signals.append(event.name)

@@ -36,6 +36,8 @@ def sweep(run: MutableRun) -> bool:
 def _sweep_node(run: MutableRun, node: GraphNode, budget: int) -> int:
     """What is left of the budget; 0 when the node is not done with."""
     box = run.node(node.id).box
+    if box is not None and box.signal is not None:
+        run.drop_signals(box.signal)
     if box is not None and node.body.type == "loop":
         for visit in (box.next - 1, box.next - 2):
             run.drop_node(visit_path(node.id, visit))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import NodeError
 from engine.flow.settle import attempt_failed, succeed
+from engine.state import NodeStatus
 from engine.state.status import CANCELLED, COMPLETED
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ def decide(turn: Turn, fact: ChildEnded) -> None:
     """The child run of a composite ended: so does the node."""
     state = turn.run.node(fact.path)
     box = state.box
-    if not state.status.live or box is None or box.child_run_id != fact.child_run_id:
+    # After a time-out the next attempt waits with the former child still named: that one is no longer wanted.
+    under_way = state.status is NodeStatus.RUNNING
+    if not under_way or box is None or box.child_run_id != fact.child_run_id:
         turn.ignore("no node waits for this child run")
         return
     if fact.status == COMPLETED:

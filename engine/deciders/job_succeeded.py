@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.deciders.auxiliary import go_on_with
 from engine.deciders.current import current
 from engine.events import NodeSucceeded
 from engine.flow.settle import succeed
@@ -33,5 +32,4 @@ def decide(turn: Turn, fact: JobSucceeded) -> None:
         ),
         size,
     )
-    if not turn.run.header.stopping:
-        go_on_with(turn, fact.path, fact.attempt, fact.output)
+    turn.push("use", fact.path, fact.attempt, fact.output)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.events import RunStarted
-from engine.state import ENDED
+from engine.flow.turn import Turn, inline_size
 
 if TYPE_CHECKING:
     from engine.facts import RunAdmitted
-    from engine.flow.turn import Turn
 
 DECIDE_VERSION = 1
 """What new runs are decided with. An old run stays with the version that it began with (design rule 4)."""
@@ -17,7 +16,7 @@ DECIDE_VERSION = 1
 
 def decide(turn: Turn, fact: RunAdmitted) -> None:
     """Begin the run, once: the first start wins."""
-    if turn.run.known and turn.run.header.seq:
+    if turn.run.known:
         _again(turn, fact)
         return
     turn.emit(
@@ -37,19 +36,14 @@ def decide(turn: Turn, fact: RunAdmitted) -> None:
             depth=fact.depth,
             reply_to=fact.reply_to,
         ),
-        0 if fact.inputs.ref else fact.inputs.size,
+        inline_size(fact.inputs) + sum(len(name) + len(digest) for name, digest in fact.children.items()),
     )
     turn.push("starts")
 
 
 def _again(turn: Turn, fact: RunAdmitted) -> None:
     """The same command told twice says nothing; another one for the same id is refused."""
-    header = turn.run.header
-    same = header.status not in ENDED and turn.run.start.command_id == fact.command_id
-    if not same and header.status not in ENDED:
-        turn.answer(
-            fact.command_id,
-            fact.reply_to,
-            refused=("RUN_EXISTS", f"the run {turn.run.run_id} exists already, as {header.status}"),
-        )
+    if turn.run.start.command_id != fact.command_id:
+        message = f"the run {turn.run.run_id} exists already, as {turn.run.header.status}"
+        turn.answer(fact.command_id, fact.reply_to, refused=("RUN_EXISTS", message))
     turn.ignore("the run has begun already")

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 def decide(turn: Turn, fact: RunRefused) -> None:
     """The run exists as REJECTED, so that its caller finds out why."""
-    if turn.run.header.seq:
+    if turn.run.known:
         turn.ignore("the run has begun already")
+        turn.answer(fact.command_id, fact.reply_to, refused=(fact.code, fact.message), issues=fact.issues)
         return
     turn.emit(
         RunRejected(

@@ -12,6 +12,7 @@ from engine.flow.jobs import schedule, schedule_work
 from engine.flow.places import body_at
 from engine.flow.settle import fail, succeed
 from engine.flow.waits import open_wait
+from engine.ids import place
 from engine.payload import GATHER_LIMIT, INLINE_LIMIT
 from engine.state import NodeStatus
 
@@ -30,9 +31,7 @@ def begin(turn: Turn, path: str, attempt: int) -> None:
     if state.status is not expected or state.resolving or state.attempt != attempt - 1:
         return
     body = body_at(turn.run.graph, path)
-    if body is None:
-        return
-    if turn.run.header.stopping and not turn.run.graph.node(path).detached:
+    if body is None or not _is_wanted(turn, path, attempt):
         return
     if body.type in CONTAINERS:
         turn.push(f"open_{body.type}", path, attempt)
@@ -42,6 +41,15 @@ def begin(turn: Turn, path: str, attempt: int) -> None:
         open_wait(turn, path)
     else:
         start(turn, path, attempt, body)
+
+
+def _is_wanted(turn: Turn, path: str, attempt: int) -> bool:
+    """Compensations alone begin in a run that stops; inside a map or a loop nothing is tried again later."""
+    graph = turn.run.graph
+    index = graph.by_id.get(path)
+    if turn.run.header.stopping:
+        return index is not None and graph.nodes[index].detached
+    return index is not None or attempt == 1 or turn.run.node(place(path).owner).status.live
 
 
 def start(turn: Turn, path: str, attempt: int, body: Body) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,13 +12,11 @@ from engine.events import RunCancelled, RunCompleted, RunFailed
 from engine.facts import ChildEnded, WorkContinued
 from engine.flow.inputs import Remote, gathered
 from engine.flow.jobs import schedule_work
+from engine.flow.turn import Turn, error_size
 from engine.ids import aux_path
 from engine.payload import NULL, Payload
 from engine.state import NodeStatus
 from engine.state.status import CANCELLED, COMPLETED, FAILED
-
-if TYPE_CHECKING:
-    from engine.flow.turn import Turn
 
 OUTPUT: Final = aux_path("", "output")
 _encode: Final = msgspec.json.Encoder().encode
@@ -36,7 +34,7 @@ def finish(turn: Turn) -> None:
             turn.push("begin", graph.nodes[undo].id, 1)
     elif header.stopping == "failing":
         error = header.error or NodeError("UNKNOWN", "the run failed")
-        turn.emit(RunFailed(error=error))
+        turn.emit(RunFailed(error=error), error_size(error))
         _told(turn, FAILED, NULL, error)
     else:
         turn.emit(RunCancelled(reason=header.reason))

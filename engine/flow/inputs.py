@@ -75,7 +75,7 @@ def _aggregate(turn: Turn, path: str, work: Operation, limit: int) -> Payload | 
 
 
 def _default(turn: Turn, path: str) -> Payload | Remote:
-    """Without `config.inputs`: upstream outputs; at an entry the run's inputs; inside, what is known there."""
+    """Without `inputs`: upstream outputs; at an entry the run's inputs; inside, what its place knows."""
     index = turn.run.graph.by_id.get(path)
     if index is None:
         entries = extra_for(turn, path)

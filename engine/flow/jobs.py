@@ -27,7 +27,7 @@ def _size(source: Payload | Remote) -> int:
 
 def schedule(turn: Turn, path: str, attempt: int, body: Body, source: Payload | Remote) -> None:
     """Queue an attempt of a `function` or an `http` node."""
-    ready = isinstance(source, Payload)
+    inputs, remote = (source, None) if isinstance(source, Payload) else (None, source)
     turn.emit(NodeScheduled(path=path, attempt=attempt, node_type=body.type))
     turn.send(
         Job(
@@ -38,9 +38,9 @@ def schedule(turn: Turn, path: str, attempt: int, body: Body, source: Payload | 
             kind=body.type,
             created_at=turn.at,
             function=body.function,
-            inputs=source if ready else None,
-            template=None if ready else source.template,
-            scope=[] if ready else source.scope,
+            inputs=inputs,
+            template=None if remote is None else remote.template,
+            scope=[] if remote is None else remote.scope,
             timeout_ms=body.timeout_ms,
             priority=body.priority or turn.run.header.priority,
             queue=body.queue,

@@ -20,6 +20,8 @@ from engine.state import NodeStatus
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
     from engine.graph import GraphNode
+    from engine.payload import Payload
+    from engine.state import Box
 
 
 def open_loop(turn: Turn, path: str, _attempt: int) -> None:
@@ -67,15 +69,19 @@ def go_on(turn: Turn, path: str, *, again: bool) -> None:
     elif again:
         exhaust(turn, node, "LOOP_EXHAUSTED", f"`{path}` still wants to go on after {box.next} iterations")
     else:
-        output = turn.run.node(visit_path(path, box.next - 1)).output or NULL
-        succeed(turn, path, 1, output, exit_kind="break")
+        succeed(turn, path, 1, _latest(turn, path, box), exit_kind="break")
 
 
 def exhaust(turn: Turn, node: GraphNode, code: str, message: str) -> None:
     """Too many iterations, or too long: leave by `timeout_path`, or fail when there is none."""
     box = turn.run.node(node.id).box
     if box is not None and any(edge.kind == "timeout" for edge in node.out):
-        output = turn.run.node(visit_path(node.id, box.next - 1)).output or NULL
-        succeed(turn, node.id, 1, output, exit_kind="timeout")
+        succeed(turn, node.id, 1, _latest(turn, node.id, box), exit_kind="timeout")
     else:
         fail(turn, node.id, 1, NodeError(code, message, node.id))
+
+
+def _latest(turn: Turn, path: str, box: Box) -> Payload:
+    """The output of the last iteration that ended; one that is under way as the time is over has none."""
+    last, before = (turn.run.node(visit_path(path, box.next - back)).output for back in (1, 2))
+    return last or before or NULL

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 FILL_WINDOW: Final = 40
 """Items begun by one step, so that a decision stays bounded."""
 
-GATHER_ITEMS: Final = 500
-"""Items read by one step of gathering."""
+GATHER_ITEMS: Final = 2000
+"""Items read by one step of gathering: so few parts that the word about all of them fits one record."""
+
+MAX_ITEMS: Final = 100_000
+"""Items of a map; more are for several maps."""
 
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _EMPTY_LIST: Final = inline([])
@@ -50,6 +53,10 @@ def open_map(turn: Turn, path: str, attempt: int) -> None:
 def open_with(turn: Turn, path: str, items: Payload, total: int) -> None:
     """Open the map over `total` items, inline or in the CAS."""
     node = turn.run.graph.node(path)
+    if total > MAX_ITEMS:
+        message = f"`{path}` maps over {total} items; {MAX_ITEMS} are the most"
+        fail(turn, path, 1, NodeError("MAP_TOO_LARGE", message, path))
+        return
     size = items.size if items.ref is None else 0
     turn.emit(NodeStarted(path=path, attempt=1, node_type="map", total=total, items=items), size)
     if node.body.timeout_ms is not None:
@@ -61,7 +68,7 @@ def fill(turn: Turn, path: str, _cursor: int) -> None:
     """Step `fill`: begin items while the window has room; gather when all are done."""
     state = turn.run.node(path)
     box = state.box
-    if not state.status.live or box is None:
+    if not state.status.live or box is None or turn.run.header.stopping:
         return
     window = turn.run.graph.node(path).max_concurrency
     begun = 0

@@ -28,7 +28,7 @@ def decide_edges(
     """
     if node.plain:
         return [True] * len(node.out)
-    if node.routes is None:
+    if node.routes is None or exit_kind == "timeout":
         return combine(node, output, [None] * len(node.out), exit_kind)
     entries = _entries(turn, node.routes, output)
     if not is_local(entries):

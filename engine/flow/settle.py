@@ -9,11 +9,13 @@ from engine.errors import NodeError
 from engine.events import NodeFailed, NodeRetrying, NodeSkipped, NodeSucceeded
 from engine.expressions import ExpressionError
 from engine.flow.inputs import Remote
-from engine.flow.jobs import INTERNAL_RETRY, schedule_work
+from engine.flow.jobs import INTERNAL_RETRY
 from engine.flow.places import body_at
 from engine.flow.routing import dead_edges, decide_edges, error_edges
 from engine.flow.stopping import stop
-from engine.ids import aux_path, base_path, place
+from engine.flow.turn import EDGE_SIZE, Turn, error_size, inline_size
+from engine.graph.graph import RETRIED
+from engine.ids import base_path, place
 from engine.model import Retry
 
 if TYPE_CHECKING:
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from engine.graph import GraphNode
     from engine.graph.graph import EdgeKind
     from engine.payload import Payload
-
-RETRIED = frozenset({"function", "http", "composite"})
 
 
 def succeed(
@@ -46,6 +46,7 @@ def succeed(
         except ExpressionError as error:
             fail(turn, path, attempt, NodeError(error.code, error.message, path), times=times)
             return
+    known = [] if isinstance(edges, Remote) else edges
     turn.emit(
         NodeSucceeded(
             path=path,
@@ -53,16 +54,16 @@ def succeed(
             output=output,
             started_at=started_at,
             finished_at=finished_at,
-            edges=[] if isinstance(edges, Remote) else edges,
+            edges=known,
         ),
-        output.size if output.ref is None else 0,
+        inline_size(output) + EDGE_SIZE * len(known),
     )
     if stopping:
         return
     if index is None:
         _inside_ended(turn, path)
     elif isinstance(edges, Remote):
-        schedule_work(turn, aux_path(path, "edges"), 1, edges)
+        turn.push("route", path, attempt)
     elif edges:
         turn.push("out", path)
 
@@ -97,7 +98,7 @@ def attempt_failed(
         fail(turn, path, attempt, error, times=times)
         return
     due_at = turn.at + retry.delay_ms(attempt)
-    turn.emit(NodeRetrying(path=path, attempt=attempt, error=error, due_at=due_at))
+    turn.emit(NodeRetrying(path=path, attempt=attempt, error=error, due_at=due_at), error_size(error))
     arm(turn, path, attempt, "retry", due_at)
 
 
@@ -127,22 +128,31 @@ def fail(
         return
     where = place(path)
     if where.aux is not None:
-        turn.emit(NodeFailed(path=path, attempt=attempt, error=error))
-        base = base_path(path)
-        if not base:
-            stop(turn, "failing", error)
-        elif not turn.run.header.stopping:
-            fail(turn, base, max(1, turn.run.node(base).attempt), error)
+        _fail_auxiliary(turn, path, attempt, error)
         return
     owner = graph.node(where.owner)
     _emit_failed(turn, path, attempt, error, times, handled=owner.collect_errors)
-    if turn.run.header.stopping:
+    if turn.run.header.stopping or not turn.run.node(where.owner).status.live:
         return
     if owner.collect_errors:
         turn.push("fill", where.owner)
         return
     turn.push("cancel_inside", where.owner)
     fail(turn, where.owner, 1, NodeError(error.code, error.message, path))
+
+
+def _fail_auxiliary(turn: Turn, path: str, attempt: int, error: NodeError) -> None:
+    turn.emit(NodeFailed(path=path, attempt=attempt, error=error), error_size(error))
+    base = base_path(path)
+    if not base:
+        stop(turn, "failing", error)
+        return
+    state = turn.run.node(base)
+    if turn.run.header.stopping or not (state.status.live or state.resolving):
+        return
+    if state.box is not None and not state.resolving:
+        turn.push("cancel_inside", base)
+    fail(turn, base, max(1, state.attempt), error)
 
 
 def _emit_failed(
@@ -165,7 +175,8 @@ def _emit_failed(
             started_at=started_at,
             finished_at=finished_at,
             edges=edges or [],
-        )
+        ),
+        error_size(error) + EDGE_SIZE * len(edges or []),
     )
 
 
@@ -181,7 +192,9 @@ def _fail_node(
             stop(turn, "failing", error)
         return
     if node.on_error == "skip":
-        turn.emit(NodeSkipped(path=node.id, reason="error", error=error, edges=dead_edges(node)))
+        edges = dead_edges(node)
+        size = error_size(error) + EDGE_SIZE * len(edges)
+        turn.emit(NodeSkipped(path=node.id, reason="error", error=error, edges=edges), size)
     else:
         _emit_failed(turn, node.id, attempt, error, times, handled=True, edges=error_edges(node))
     if node.out:
@@ -190,6 +203,7 @@ def _fail_node(
 
 def skip(turn: Turn, node: GraphNode, reason: str) -> None:
     """A node will not run; the same may follow for the nodes behind it."""
-    turn.emit(NodeSkipped(path=node.id, reason=reason, edges=dead_edges(node)))
+    edges = dead_edges(node)
+    turn.emit(NodeSkipped(path=node.id, reason=reason, edges=edges), EDGE_SIZE * len(edges))
     if node.out:
         turn.push("out", node.id)

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Final, Literal
 from engine.effects import CancelJobs
 from engine.events import NodeCancelled, RunCancelling, RunFailing
 from engine.facts import CancelRequested
+from engine.flow.turn import Turn, error_size
 from engine.ids import aux_path, item_path, visit_path
 from engine.state import NodeState, NodeStatus
 
 if TYPE_CHECKING:
     from engine.errors import NodeError
-    from engine.flow.turn import Turn
     from engine.graph import GraphNode
 
-NODES_IN_STEP: Final = 40
-_AUXILIARY: Final = ("items", "inputs", "config", "edges", "condition", "gather")
+NODES_IN_STEP: Final = 200
+"""Instances that one step looks at."""
+
+EVENTS_IN_STEP: Final = 38
+"""It stops after as many; one node has at most a handful."""
+
+_RESOLVING: Final = ("items", "inputs", "config", "edges")
+_INSIDE: Final = ("condition", "gather")
 _JOBS: Final = frozenset({NodeStatus.QUEUED, NodeStatus.RUNNING})
 
 
@@ -32,7 +38,7 @@ def stop(
     if turn.run.header.stopping:
         return
     if how == "failing" and error is not None:
-        turn.emit(RunFailing(error=error))
+        turn.emit(RunFailing(error=error), error_size(error))
     else:
         turn.emit(RunCancelling(author=author, reason=reason))
     turn.push("cancel")
@@ -40,23 +46,25 @@ def stop(
 
 def cancel_nodes(turn: Turn, _path: str, cursor: int) -> None:
     """Step `cancel`: cancel the live nodes of the graph, from node `cursor` on."""
-    graph = turn.run.graph
-    last = min(cursor + NODES_IN_STEP, len(graph.nodes))
+    nodes = turn.run.graph.nodes
     told = _Told(turn)
-    for node in graph.nodes[cursor:last]:
-        if not node.detached:
-            _cancel_node(turn, node, told)
-    if last == len(graph.nodes):
+    last = min(cursor + NODES_IN_STEP, len(nodes))
+    turn.weigh(last - cursor)
+    while cursor < last and told.count < EVENTS_IN_STEP:
+        if not nodes[cursor].detached:
+            _cancel_node(turn, nodes[cursor], told)
+        cursor += 1
+    if cursor == len(nodes):
         told.cancel("$output")
+    else:
+        turn.push("cancel", "", cursor)
     told.send()
-    if last < len(graph.nodes):
-        turn.push("cancel", "", last)
 
 
 def _cancel_node(turn: Turn, node: GraphNode, told: _Told) -> None:
     state = turn.run.node(node.id)
-    if state.resolving or node.inner is not None:
-        for purpose in _AUXILIARY:
+    if state.resolving:
+        for purpose in _RESOLVING:
             told.cancel(aux_path(node.id, purpose))
     if state.box is not None and node.inner is not None and (state.status.live or state.box.live):
         turn.push("cancel_inside", node.id)
@@ -64,26 +72,38 @@ def _cancel_node(turn: Turn, node: GraphNode, told: _Told) -> None:
 
 
 def cancel_inside(turn: Turn, path: str, cursor: int) -> None:
-    """Step `cancel_inside`: cancel the live items or iterations of a map or a loop, from `cursor` on."""
-    state = turn.run.node(path)
-    box = state.box
+    """Step `cancel_inside`: cancel what is live inside a map or a loop that ended, items from `cursor` on."""
+    box = turn.run.node(path).box
     if box is None:
         return
-    is_map = turn.run.graph.node(path).body.type == "map"
     told = _Told(turn)
-    if not is_map:
-        _cancel_instance(told, visit_path(path, box.next - 1))
-        told.send()
-        return
     if cursor == 0:
-        for part in range(box.gathered, len(box.parts)):
-            told.cancel(aux_path(path, f"gather.{part}"))
-    last = min(cursor + NODES_IN_STEP, box.next)
-    for index in range(cursor, last):
-        _cancel_instance(told, item_path(path, index))
+        for purpose in _INSIDE:
+            told.cancel(aux_path(path, purpose))
+    if turn.run.graph.node(path).body.type == "loop":
+        _cancel_instance(told, visit_path(path, box.next - 1))
+    else:
+        _cancel_items(turn, path, cursor, told)
     told.send()
-    if last < box.next and box.live:
-        turn.push("cancel_inside", path, last)
+
+
+def _cancel_items(turn: Turn, path: str, cursor: int, told: _Told) -> None:
+    box = turn.run.node(path).box
+    if box is None:
+        return
+    # First the items, then the parts of the result that are being gathered.
+    last = min(cursor + NODES_IN_STEP, box.next + len(box.parts))
+    turn.weigh(last - cursor)
+    while cursor < last and told.count < EVENTS_IN_STEP:
+        if cursor < box.next:
+            _cancel_instance(told, item_path(path, cursor))
+        else:
+            told.cancel(aux_path(path, f"gather.{cursor - box.next}"))
+        cursor += 1
+        if cursor < box.next and not box.live:
+            cursor = box.next
+    if cursor < box.next + len(box.parts):
+        turn.push("cancel_inside", path, cursor)
 
 
 def _cancel_instance(told: _Told, path: str) -> None:
@@ -115,6 +135,7 @@ class _Told:
         self._turn = turn
         self._paths: list[str] = []
         self._attempts: list[int] = []
+        self.count = 0
         header = turn.run.header
         self._reason = header.stopping or "the node around it ended"
 
@@ -125,6 +146,7 @@ class _Told:
         if state.status in _JOBS and (state.box is None):
             self._paths.append(path)
             self._attempts.append(state.attempt)
+        self.count += 1
         self._turn.emit(NodeCancelled(path=path, attempt=state.attempt, reason=self._reason))
         cancel_child(self._turn, path)
 

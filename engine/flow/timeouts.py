@@ -8,7 +8,7 @@ from engine.errors import NodeError
 from engine.flow.loops import exhaust
 from engine.flow.places import body_at
 from engine.flow.settle import attempt_failed, fail
-from engine.flow.stopping import cancel_child, cancel_inside
+from engine.flow.stopping import cancel_child
 
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
@@ -25,7 +25,7 @@ def time_out(turn: Turn, path: str, attempt: int) -> None:
         attempt_failed(turn, path, attempt, NodeError("TIMEOUT", message, path), retryable=True)
         return
     if body.type in {"map", "loop"}:
-        cancel_inside(turn, path, 0)
+        turn.push("cancel_inside", path)
     if body.type == "loop":
         exhaust(turn, turn.run.graph.node(path), "TIMEOUT", message)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import NodeError
@@ -17,7 +17,6 @@ from engine.payload import INLINE_LIMIT
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
 
-_MS = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,5 +77,5 @@ def _until(value: object) -> int:
         if moment.tzinfo is None:
             msg = f"until is {value!r}, which names no time zone (write `Z` or `+01:00`)"
             raise ValueError(msg)
-        return int((moment - _EPOCH).total_seconds() * _MS)
+        return max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     return _milliseconds(value)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from engine.errors import Issue, Refusal
 from engine.expressions import TemplateError
@@ -29,6 +30,8 @@ class Compiling:
     node_ids: frozenset[str]
     issues: list[Issue] = field(default_factory=list)
     children: dict[str, bytes | None] = field(default_factory=dict)
+    children_at: dict[str, str] = field(default_factory=dict)
+    """JSON pointers of the inline definitions."""
 
     def fail(self, where: list[str | int], message: str, code: str = "INVALID") -> None:
         """Note an issue and go on."""
@@ -47,14 +50,13 @@ class Compiling:
     def child(self, config: JsonObject, where: list[str | int]) -> str:
         """How the child definition of a composite is named in the run's `children`."""
         if "definition" in config:
-            from msgspec import json  # noqa: PLC0415 (only definitions with inline children need it)
-
             try:
-                text, digest = canonical(json.encode(config["definition"]))
+                text, digest = canonical(msgspec.json.encode(config["definition"]))
             except Refusal as refusal:
                 self.fail([*where, "definition"], refusal.message, refusal.code)
                 return ""
             self.children[f"definition:{digest}"] = text
+            self.children_at[f"definition:{digest}"] = pointer([*where, "definition"])
             return f"definition:{digest}"
         suffix = f"version:{config['version']}" if "version" in config else f"tag:{config.get('tag', 'main')}"
         name = f"{config['workflow']}@{suffix}"
@@ -88,16 +90,16 @@ def _work(  # noqa: PLR0911 (one return a node type)
 ) -> Operation | None:
     match kind:
         case "http":
-            source = {name: config[name] for name in _HTTP_FIELDS if name in config}
-            return compiling.operation("template", source, where, roots)
+            return compiling.operation("template", _kept(config, _HTTP_FIELDS), where, roots)
         case "wait":
-            source = {name: config[name] for name in _WAIT_FIELDS if name in config}
-            return compiling.operation("template", source, where, roots)
+            return compiling.operation("template", _kept(config, _WAIT_FIELDS), where, roots)
         case "transform":
             whole = f"${{{bare(config['expression'])}}}"
             return compiling.operation("template", whole, [*where, "expression"], roots)
-        case "filter" | "aggregate":
+        case "filter":
             return compiling.operation(kind, config, where, roots)
+        case "aggregate":
+            return _aggregate(config, where, compiling, roots)
         case "map":
             return compiling.operation("items", config["items"], [*where, "items"], roots)
         case "conditional" if "condition" in config:
@@ -109,19 +111,30 @@ def _work(  # noqa: PLR0911 (one return a node type)
     return None
 
 
+def _aggregate(
+    config: JsonObject, where: list[str | int], compiling: Compiling, roots: tuple[str, ...]
+) -> Operation | None:
+    """Without `items` the scope holds the upstream outputs, and what `by` read would be among them."""
+    work = compiling.operation("aggregate", config, where, roots)
+    if work is not None and "items" not in config and work.reads.nodes:
+        compiling.fail([*where, "by"], "without `items`, `by` may read `item`, `index` and `inputs` alone")
+    return work
+
+
 def inner_node(config: JsonObject) -> tuple[InnerNode, str | None]:
     """What a map does for each item or a loop for each iteration, and where in `config` it stands."""
     if "node" in config:
-        raw: dict[str, Any] = config["node"]
-        from msgspec import convert  # noqa: PLC0415 (maps and loops alone)
-
-        return convert(raw, InnerNode), "node"
+        return as_inner_node(config["node"]), "node"
     if "function_name" in config:
-        kept = {name: config[name] for name in ("function_name", "inputs") if name in config}
-        return InnerNode(type="function", config=kept), None
-    kept = {
-        name: config[name]
-        for name in ("workflow", "definition", "tag", "version", "inputs")
-        if name in config
-    }
-    return InnerNode(type="composite", config=kept), None
+        return InnerNode(type="function", config=_kept(config, ("function_name", "inputs"))), None
+    names = ("workflow", "definition", "tag", "version", "inputs")
+    return InnerNode(type="composite", config=_kept(config, names)), None
+
+
+def as_inner_node(raw: JsonObject) -> InnerNode:
+    """The node that stands in the config of a map or a loop."""
+    return msgspec.convert(raw, InnerNode)
+
+
+def _kept(config: JsonObject, names: tuple[str, ...]) -> JsonObject:
+    return {name: config[name] for name in names if name in config}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from graphlib import CycleError, TopologicalSorter
 from typing import Literal
 
 from engine.errors import Issue, Refusal
@@ -15,10 +14,15 @@ from engine.graph.bodies import (
     compile_body,
     inner_node,
 )
-from engine.graph.graph import Body, EdgeKind, Graph, GraphEdge, GraphNode
+from engine.graph.checks import check_cycle, check_nodes
+from engine.graph.graph import EdgeKind, Graph, GraphEdge, GraphNode
 from engine.model import Count, Goto, Node, Workflow, check_schema, parse_workflow
 
 MAX_CHILD_DEPTH = 16
+
+_LOOP_EXITS: tuple[tuple[EdgeKind, str], ...] = (("break", "break_path"), ("timeout", "timeout_path"))
+_ONWARD = frozenset({"normal", "break"})
+"""Kinds of edges that lead on from a node that ended well."""
 
 
 def compile_graph(workflow: Workflow, digest: str, *, depth: int = 0) -> Graph:
@@ -29,8 +33,8 @@ def compile_graph(workflow: Workflow, digest: str, *, depth: int = 0) -> Graph:
     nodes = [_node(index, node, compiling) for index, node in enumerate(workflow.nodes)]
     _edges(workflow, nodes, by_id, compiling)
     _exits(workflow, nodes, by_id, compiling)
-    _joins(workflow, nodes, compiling)
-    _check_cycle(workflow, nodes, compiling)
+    check_nodes(workflow, nodes, compiling)
+    check_cycle(workflow, nodes, compiling)
     _check_children(compiling, depth)
     if isinstance(workflow.inputs, dict):
         for issue in check_schema(workflow.inputs):
@@ -45,7 +49,7 @@ def compile_graph(workflow: Workflow, digest: str, *, depth: int = 0) -> Graph:
         nodes=nodes,
         by_id=by_id,
         starts=[node.index for node in flow if node.in_degree == 0],
-        terminals=[node.index for node in flow if not any(edge.kind == "normal" for edge in node.out)],
+        terminals=[node.index for node in flow if not any(edge.kind in _ONWARD for edge in node.out)],
         inputs=workflow.inputs,
         queues=frozenset(
             body.queue for node in nodes for body in (node.body, node.inner) if body is not None
@@ -110,19 +114,17 @@ def _edges(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
                 compiling.fail(["edges", index, end], f"there is no node `{name}`", "NODE_UNKNOWN")
                 known = False
         if (edge.source, edge.target) in seen:
-            compiling.fail(
-                ["edges", index], f"there is an edge from `{edge.source}` to `{edge.target}` already"
-            )
+            message = f"there is an edge from `{edge.source}` to `{edge.target}` already"
+            compiling.fail(["edges", index], message, "EDGE_DUPLICATE")
             known = False
         seen.add((edge.source, edge.target))
         if not known:
             continue
         source = nodes[by_id[edge.source]]
         condition, text = _edge_condition(edge.condition)
-        if condition == "if" and source.body.type != "conditional":
-            compiling.fail(
-                ["edges", index, "condition"], "`if` needs a `conditional` node at the edge's beginning"
-            )
+        if condition == "if" and (source.body.type != "conditional" or source.body.work is None):
+            message = "`if` needs a `conditional` node with a `condition` at the edge's beginning"
+            compiling.fail(["edges", index, "condition"], message)
         if text is not None:
             compiling.operation("condition", text, ["edges", index, "condition"], EDGE_ROOTS)
         conditions.setdefault(source.index, []).append(text)
@@ -163,11 +165,9 @@ def _exits(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
         if isinstance(node.on_error, Goto):
             targets.append(("error", node.on_error.goto, ["nodes", index, "on_error", "goto"]))
         if node.type == "loop":
-            for kind, name in (("break", "break_path"), ("timeout", "timeout_path")):
-                ids = node.config.get(name, [])
-                targets += [
-                    (kind, target, ["nodes", index, "config", name, i]) for i, target in enumerate(ids)
-                ]  # type: ignore[misc]  # the literals are EdgeKinds
+            for kind, name in _LOOP_EXITS:
+                ids = enumerate(node.config.get(name, []))
+                targets += [(kind, target, ["nodes", index, "config", name, i]) for i, target in ids]
         for kind, target, where in targets:
             if target not in by_id:
                 compiling.fail(where, f"there is no node `{target}`", "NODE_UNKNOWN")
@@ -183,38 +183,6 @@ def _exits(workflow: Workflow, nodes: list[GraphNode], by_id: dict[str, int], co
                 nodes[by_id[node.compensate]].detached = True
 
 
-def _joins(workflow: Workflow, nodes: list[GraphNode], compiling: Compiling) -> None:
-    for node in nodes:
-        where: list[str | int] = ["nodes", node.index]
-        if node.detached and (node.in_degree or node.out):
-            compiling.fail([*where, "id"], f"`{node.id}` compensates another node, so it can have no edges")
-        if node.detached and node.body.type not in {"function", "http"}:
-            compiling.fail([*where, "type"], "a compensation is a `function` or an `http` node")
-        if node.counted and node.joins > node.in_degree:
-            message = f"`{node.id}` joins {node.joins} edges, but {node.in_degree} lead to it"
-            compiling.fail([*where, "join", "count"], message, "JOIN_UNSATISFIABLE")
-    if all(node.detached for node in nodes):
-        compiling.fail(["nodes"], "every node is a compensation: there is nothing to begin with")
-    for index, node_model in enumerate(workflow.nodes):
-        body: Body = nodes[index].body
-        if (
-            body.type == "aggregate"
-            and node_model.config.get("strategy") == "group"
-            and "by" not in node_model.config
-        ):
-            compiling.fail(["nodes", index, "config"], "aggregate `group` needs `by`")
-
-
-def _check_cycle(workflow: Workflow, nodes: list[GraphNode], compiling: Compiling) -> None:
-    sorter = TopologicalSorter({node.index: [source for source, _ in node.upstream] for node in nodes})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        names = [workflow.nodes[index].id for index in error.args[1]]
-        message = f"the graph has a cycle: {' -> '.join(names)}; only a `loop` node repeats"
-        compiling.fail(["edges"], message, "GRAPH_CYCLE")
-
-
 def _check_children(compiling: Compiling, depth: int) -> None:
     inline = [(name, text) for name, text in compiling.children.items() if text is not None]
     if inline and depth >= MAX_CHILD_DEPTH:
@@ -225,9 +193,9 @@ def _check_children(compiling: Compiling, depth: int) -> None:
         try:
             child = compile_graph(parse_workflow(text), digest, depth=depth + 1)
         except Refusal as refusal:
+            where = compiling.children_at[name]
             compiling.issues += [
-                Issue("/nodes", f"in the inline definition at {issue.pointer}: {issue.message}", issue.code)
-                for issue in refusal.issues
+                Issue(where + issue.pointer, issue.message, issue.code) for issue in refusal.issues
             ]
             continue
         for grandchild, definition in child.children.items():

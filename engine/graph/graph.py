@@ -13,6 +13,10 @@ EdgeKind = Literal["normal", "error", "break", "timeout"]
 """The author writes `normal` edges; the others come of `on_error: {goto}`, `break_path`, `timeout_path`."""
 
 
+RETRIED = frozenset({"function", "http", "composite"})
+"""Types of nodes whose attempts a `retry` repeats."""
+
+
 @dataclass(frozen=True, slots=True)
 class GraphEdge:
     """An edge to node `target`. `condition` is None (always), `if`, `else` or `cel`."""

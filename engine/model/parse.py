@@ -12,10 +12,11 @@ import msgspec
 import rfc8785
 
 from engine.errors import Issue, Refusal
-from engine.model.workflow import JsonObject, Workflow
+from engine.model.workflow import InputsSchema, Workflow
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 _MAX_ISSUES = 50
+_MAX_MESSAGE = 300
 
 
 def workflow_schema() -> bytes:
@@ -54,16 +55,37 @@ def parse_workflow(data: bytes) -> Workflow:
         message = f"a definition has at most {MAX_DEFINITION_BYTES} bytes; this one has {len(data)}"
         raise Refusal("WORKFLOW_TOO_LARGE", message, [Issue("", message, "WORKFLOW_TOO_LARGE")])
     value = decode_json(data)
-    issues = []
-    for error in _validator().iter_errors(value):
-        issues.append(Issue(pointer(list(error.instance_path)), error.message))
-        if len(issues) == _MAX_ISSUES:
-            break
+    issues = [issue for error in _validator().iter_errors(value) for issue in _issues(error)][:_MAX_ISSUES]
     if issues:
         raise Refusal(
             "WORKFLOW_INVALID", f"the workflow does not fit its schema: {len(issues)} issue(s)", issues
         )
     return msgspec.convert(value, Workflow)
+
+
+def _issues(error: jsonschema_rs.ValidationError) -> list[Issue]:
+    """What an error of the schema says, at the place that has to be mended."""
+    where, kind = list(error.instance_path), error.kind
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
+        return [
+            Issue(pointer([*where, name]), f"there is no field `{name}` here", "FIELD_UNKNOWN")
+            for name in kind.unexpected
+        ]
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.OneOfMultipleValid):
+        return [Issue(pointer(where), f"more than one alternative fits: {_clipped(error.message)}")]
+    message = error.message
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.OneOfNotValid):
+        inner = [each.kind for branch in kind.context for each in branch]
+        names = [
+            each.property for each in inner if isinstance(each, jsonschema_rs.ValidationErrorKind.Required)
+        ]
+        if names:
+            message = f"one of {', '.join(f'`{name}`' for name in names)} is required"
+    return [Issue(pointer(where), _clipped(message))]
+
+
+def _clipped(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"
 
 
 def canonical(data: bytes) -> tuple[bytes, str]:
@@ -90,7 +112,7 @@ def check_schema(schema: object) -> list[Issue]:
     return []
 
 
-def check_inputs(schema: JsonObject | bool | None, value: object) -> list[Issue]:
+def check_inputs(schema: InputsSchema, value: object) -> list[Issue]:
     """What is wrong with a run's inputs; empty when nothing is. Pointers are into the inputs.
 
     `schema` is the workflow's `inputs`, which was checked when the workflow was compiled.
@@ -99,6 +121,6 @@ def check_inputs(schema: JsonObject | bool | None, value: object) -> list[Issue]
         return []
     validator = _inputs_validator(msgspec.json.encode(schema))
     return [
-        Issue(pointer(list(error.instance_path)), error.message)
+        Issue(pointer(list(error.instance_path)), _clipped(error.message))
         for error, _ in zip(validator.iter_errors(value), range(_MAX_ISSUES), strict=False)
     ]

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 
 JsonObject = dict[str, Any]
+InputsSchema = JsonObject | bool | None
+"""The JSON Schema of a run's inputs; None takes anything."""
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -81,5 +83,5 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     version: str | int | None = None
     description: str | None = None
     metadata: JsonObject = {}
-    inputs: JsonObject | bool | None = None
+    inputs: InputsSchema = None
     policy: JsonObject | None = None

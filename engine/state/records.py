@@ -62,7 +62,6 @@ class Box(msgspec.Struct, array_like=True):
     gathered: int = 0
     child_run_id: str | None = None
     signal: str | None = None
-    failed: NodeError | None = None
     covered: int = 0
 
 
