@@ -23,7 +23,7 @@ MAX_SOURCE = 4096
 """Bytes of one expression."""
 
 MAX_WORK = 500_000
-"""Items that macros may visit or make in one evaluation, estimated from above: some 3 s of work."""
+"""Items that macros may visit or make in one evaluation, estimated from above: some seconds of work."""
 
 _SHOWN = 200
 
