@@ -29,7 +29,7 @@ class _Position(NamedTuple):
 
 
 class Progress:
-    """Watches a processor's partitions from inside its loop; `ready` may be asked from any thread."""
+    """Watches a processor's partitions from inside its loop; `unready` may be asked from any thread."""
 
     def __init__(
         self,
@@ -47,14 +47,17 @@ class Progress:
         every(dataframe, _LOOK_EVERY_S, self._look, clock=clock)
         every(dataframe, _COMPARE_EVERY_S, self._compare, clock=clock)
 
-    def ready(self) -> bool:
-        """Partitions are assigned, their state is complete, and the loop turns.
+    def unready(self) -> str | None:
+        """Why the processor is not ready; None when it has partitions, their state, and a loop that turns.
 
         An instance beyond the number of partitions holds none, and is not ready until it gets one.
         """
-        if self._looked_at is None or self._context.state_manager.recovery_required:
-            return False
-        return bool(self._assigned) and self._clock() - self._looked_at < _LOOP_SILENCE_S
+        if self._context.state_manager.recovery_required:
+            return "state is being restored"
+        if not self._assigned or self._looked_at is None:
+            return "no partition is assigned"
+        silence = self._clock() - self._looked_at
+        return f"the loop has not turned for {silence:.0f} s" if silence > _LOOP_SILENCE_S else None
 
     def _look(self) -> None:
         self._assigned = [tp for tp in self._context.consumer.assignment() if tp.topic in self._topics]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.state.exceptions import InvalidStoreChangelogOffset
 
+from storage.health import HealthServer
 from streams.runtime import startup
 from streams.runtime.application import state_dir_of
 from streams.runtime.progress import Progress
@@ -62,11 +63,7 @@ def run(settings: StreamSettings, processor: str, build: Callable[[], Topology])
             topology = build()
             progress = Progress(topology.dataframe, settings.stall_warning_s)
             if settings.health_port is not None:
-                from storage.health import HealthServer  # noqa: PLC0415
-
-                health = HealthServer(settings.health_port, progress.ready)
-                health.start()
-                stack.callback(health.stop)
+                stack.enter_context(HealthServer(settings.health_port, progress.unready))
             topology.application.run()
     except InvalidStoreChangelogOffset:
         folder = state_dir_of(settings)

@@ -6,13 +6,16 @@ Topic names are fixed, so a test that needs empty topics asks for `installation`
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -82,7 +85,7 @@ def installation(kafka_bootstrap: str, tmp_path: Path) -> Installation:
         "AOB_CAS_DIR": str(tmp_path / "cas"),
         "AOB_JWT_SECRET": "0" * 32,
         # A killed instance's name is free again after this.
-        "AOB_SESSION_TIMEOUT_MS": "3000",
+        "AOB_SESSION_TIMEOUT_MS": "2000",
     }
     made = Installation(kafka_bootstrap, env)
     recreate_topics(made.settings())
@@ -103,7 +106,7 @@ def recreate_topics(settings: Settings) -> None:
     listed = admin.list_consumer_groups(request_timeout=_REQUEST_S).result().valid
     groups = [group.group_id for group in listed if group.group_id.startswith(group_of(""))]
     for group in groups:
-        wait_until(lambda group=group: _group_is_deleted(admin, group), f"group {group} is gone")
+        wait_until(partial(_group_is_deleted, admin, group), f"group {group} is gone")
     create_topics(settings)
 
 
@@ -192,3 +195,17 @@ def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PAT
     while not condition():
         assert time.monotonic() < deadline, f"not in {patience_s} s: {what}"
         time.sleep(_POLL_S)
+
+
+def free_port() -> int:
+    """A port of the loopback interface on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def ready(port: int) -> bool:
+    """Whether the process with this health port says that it is ready."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
 )
 from quixstreams.models.topics import TopicAdmin, TopicManager
 
+from storage.kafka import admin
 from storage.kafka.admin import TopicsError, check_topics, create_topics, expected_topics
 from storage.kafka.changelogs import CHANGELOGS, Changelog, group_of
 from storage.kafka.topics import NODE_RESULTS, TIMERS
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def described(installation: Installation, topic: str) -> dict[str, str]:
-    admin = AdminClient({"bootstrap.servers": installation.bootstrap})
-    answer = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)])
+    client = AdminClient({"bootstrap.servers": installation.bootstrap})
+    answer = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)])
     (future,) = answer.values()
     return {name: entry.value for name, entry in future.result().items()}
 
@@ -43,10 +44,10 @@ def test_every_topic_has_our_settings(installation: Installation) -> None:
 
 
 def test_a_setting_that_was_changed_is_put_back(installation: Installation) -> None:
-    admin = AdminClient({"bootstrap.servers": installation.bootstrap})
+    client = AdminClient({"bootstrap.servers": installation.bootstrap})
     changed = [ConfigEntry("retention.ms", "60000", incremental_operation=AlterConfigOpType.SET)]
     resource = ConfigResource(ResourceType.TOPIC, NODE_RESULTS, incremental_configs=changed)
-    (altered,) = admin.incremental_alter_configs([resource]).values()
+    (altered,) = client.incremental_alter_configs([resource]).values()
     altered.result()
     create_topics(installation.settings())
     assert described(installation, NODE_RESULTS)["retention.ms"] != "60000"
@@ -54,9 +55,9 @@ def test_a_setting_that_was_changed_is_put_back(installation: Installation) -> N
 
 
 def test_a_missing_topic_is_named(installation: Installation) -> None:
-    admin = AdminClient({"bootstrap.servers": installation.bootstrap})
-    admin.delete_topics([TIMERS], operation_timeout=15)[TIMERS].result()
-    wait_until(lambda: TIMERS not in admin.list_topics(timeout=15).topics, "the topic is gone")
+    client = AdminClient({"bootstrap.servers": installation.bootstrap})
+    client.delete_topics([TIMERS], operation_timeout=15)[TIMERS].result()
+    wait_until(lambda: TIMERS not in client.list_topics(timeout=15).topics, "the topic is gone")
     with pytest.raises(TopicsError, match=r"topic timers does not exist: run `aob topics create`"):
         check_topics(installation.settings())
     create_topics(installation.settings())
@@ -64,17 +65,18 @@ def test_a_missing_topic_is_named(installation: Installation) -> None:
 
 
 def test_another_partition_count_is_refused(installation: Installation) -> None:
-    admin = AdminClient({"bootstrap.servers": installation.bootstrap})
-    admin.create_partitions([NewPartitions(NODE_RESULTS, 7)])[NODE_RESULTS].result()
+    client = AdminClient({"bootstrap.servers": installation.bootstrap})
+    client.create_partitions([NewPartitions(NODE_RESULTS, 7)])[NODE_RESULTS].result()
     wait_until(
-        lambda: len(admin.list_topics(timeout=15).topics[NODE_RESULTS].partitions) == 7, "it has grown"
+        lambda: len(client.list_topics(timeout=15).topics[NODE_RESULTS].partitions) == 7, "it has grown"
     )
     for look in (check_topics, create_topics):
         with pytest.raises(TopicsError, match=r"topic node.results has 7 partitions instead of 4"):
             look(installation.settings())
 
 
-def test_no_broker_is_said() -> None:
+def test_no_broker_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin, "REQUEST_TIMEOUT_S", 1.0)
     settings = Settings(kafka_bootstrap="127.0.0.1:1", jwt_secret="0" * 32)
     with pytest.raises(TopicsError, match=r"no Kafka answers at 127.0.0.1:1"):
         check_topics(settings)

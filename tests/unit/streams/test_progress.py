@@ -50,22 +50,22 @@ class Loop:
 
 def test_ready_needs_partitions_and_their_state() -> None:
     loop = Loop()
-    assert not loop.progress.ready()
+    assert loop.progress.unready() == "no partition is assigned"
     loop.turn(1)
-    assert not loop.progress.ready()
+    assert loop.progress.unready() == "no partition is assigned"
     loop.consumer.assigned = [TopicPartition(*T)]
     loop.turn(2)
-    assert loop.progress.ready()
+    assert loop.progress.unready() is None
     loop.state.recovery_required = True
-    assert not loop.progress.ready()
+    assert loop.progress.unready() == "state is being restored"
 
 
 def test_a_loop_that_no_longer_turns_is_not_ready() -> None:
     loop = Loop()
     loop.consumer.assigned = [TopicPartition(*T)]
     loop.turn(1)
-    loop.now = 40
-    assert not loop.progress.ready()
+    loop.now = 41
+    assert loop.progress.unready() == "the loop has not turned for 40 s"
 
 
 def test_a_stalled_partition_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
