@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from storage.kafka.topics import NODE_RESULTS, PATCH_CREATED, RUN_COMMANDS, TIMERS, Topic
+from storage.kafka.topics import NODE_RESULTS, PATCH_CREATED, TIMERS, Topic
 
 _MINUTE = 60_000
 _HOUR = 60 * _MINUTE
@@ -30,7 +30,6 @@ class Changelog(NamedTuple):
 
 
 CHANGELOGS = (
-    Changelog("admission", RUN_COMMANDS),
     Changelog("coordinator", NODE_RESULTS),
     Changelog("materializer", PATCH_CREATED),
     Changelog("timers", TIMERS, "timers"),

@@ -52,7 +52,9 @@ def job_topic(queue: str, priority: str) -> str:
 
 def all_topics(queues: tuple[str, ...] = (DEFAULT_QUEUE,), reply_partitions: int = 16) -> list[Topic]:
     """Every topic that the product needs, with the job topics of `queues`."""
-    jobs = [Topic(job_topic(queue, priority), "runs", 7 * _DAY) for queue in queues for priority in PRIORITIES]
+    jobs = [
+        Topic(job_topic(queue, priority), "runs", 7 * _DAY) for queue in queues for priority in PRIORITIES
+    ]
     return [
         Topic(RUN_COMMANDS, "runs", 7 * _DAY, log_append_time=True),
         Topic(NODE_RESULTS, "runs", 7 * _DAY, log_append_time=True),
