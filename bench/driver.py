@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
-from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from engine.commands import StartRun
+from engine.effects import Reply
 from engine.payload import Payload, inline
 from storage.kafka.clients import consumer_config, producer_config
 from storage.kafka.topics import COMMAND_REPLIES, RUN_COMMANDS
@@ -49,8 +50,10 @@ class Driver:
         self._producer = Producer(producer_config(bootstrap, linger_ms=0))
         # Fetched replies wake the driver at once.
         self._consumer = Consumer(consumer_config(bootstrap, f"bench-{uuid.uuid4().hex}"))
-        self._consumer.assign([TopicPartition(COMMAND_REPLIES, REPLY_PARTITION, OFFSET_END)])
-        self._consumer.poll(1.0)
+        replies = TopicPartition(COMMAND_REPLIES, REPLY_PARTITION)
+        # The end as it is now: OFFSET_END would be looked up later, behind the first replies.
+        replies.offset = self._consumer.get_watermark_offsets(replies, timeout=10)[1]
+        self._consumer.assign([replies])
         self._headers = [(HEADER, Tokens(stack.secret()).header("default", "service", "user:bench"))]
         self.http = httpx.Client(
             base_url=stack.info["api_url"],
@@ -96,6 +99,7 @@ class Driver:
                 if message.error() is not None:
                     continue
                 reply = decode(message.value())
+                assert isinstance(reply, Reply)
                 now = time.perf_counter()
                 since = waiting.pop(reply.command_id, None)
                 if since is None:

@@ -13,7 +13,7 @@ class RunStore:
 
     __slots__ = ("_state",)
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State[str, bytes]) -> None:
         self._state = state
 
     def get(self, key: str) -> bytes | None:

@@ -21,6 +21,7 @@ from quixstreams import message_context
 from engine.decide import decide
 from engine.decision import Decision
 from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
+from engine.facts import Fact
 from engine.state import RunState
 from storage.cas import open_store
 from storage.kafka.topics import (
@@ -34,7 +35,6 @@ from storage.kafka.topics import (
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
-from streams.runtime.facts import FACTS
 from streams.runtime.outputs import Output, Outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from quixstreams.state import State
 
     from engine.decide import Outcome
-    from engine.facts import Fact
     from engine.state import GraphSource
     from streams.runtime.settings import StreamSettings
 
@@ -78,7 +77,12 @@ class Coordinator:
         self._graphs = graphs
 
     def handle(
-        self, value: bytes, key: bytes | None, timestamp: int, headers: HeadersTuples, state: State
+        self,
+        value: bytes,
+        key: bytes | None,
+        timestamp: int,
+        headers: HeadersTuples,
+        state: State[str, bytes],
     ) -> list[Output]:
         """Decide on a fact. Nothing is written to `state` before everything is decided and encoded."""
         try:
@@ -110,7 +114,7 @@ def _read(value: bytes, key: bytes | None) -> Fact:
         fact = decode(value)
     except WireError as error:
         raise ValueError(str(error)) from error
-    if not isinstance(fact, FACTS):
+    if not isinstance(fact, Fact):
         raise ValueError(f"a {type(fact).__name__} is no fact of a run")  # noqa: TRY004 (a wrong record, not a bug)
     if key is None or key != fact.run_id.encode():
         raise ValueError(f"the key is not the run id {fact.run_id!r}")

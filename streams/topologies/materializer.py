@@ -70,7 +70,12 @@ class Materializer:
         self._tokens = tokens
 
     def handle(
-        self, value: bytes, key: bytes | None, timestamp: int, headers: HeadersTuples, state: State
+        self,
+        value: bytes,
+        key: bytes | None,
+        timestamp: int,
+        headers: HeadersTuples,
+        state: State[str, bytes],
     ) -> list[Output]:
         """Make a version or move a tag, and tell everybody; or refuse, with a reply or a dead letter."""
         try:
@@ -143,7 +148,7 @@ def _read(value: bytes) -> UploadWorkflow | TagWorkflow:
     return command
 
 
-def _load(state: State, workspace: str, name: str) -> WorkflowRegistered:
+def _load(state: State[str, bytes], workspace: str, name: str) -> WorkflowRegistered:
     data = state.get_bytes(_STATE)
     if data is None:
         return WorkflowRegistered(workspace=workspace, name=name, seq=0, versions=[], tags={})

@@ -34,10 +34,9 @@ def failure_of(error: BaseException) -> JobFailure:
             return JobFailure(error.code, error.message, retryable=isinstance(error, Retryable))
         case ArgumentsError():
             return JobFailure("FUNCTION_ARGUMENTS", str(error), retryable=False)
-        case ExpressionError():
-            return JobFailure(error.code, error.message, retryable=False)
-        case TemplateError():
-            return JobFailure(error.error.code, str(error), retryable=False)
+        case ExpressionError() | TemplateError():
+            inner = error.error if isinstance(error, TemplateError) else error
+            return JobFailure(inner.code, str(error), retryable=False)
         case CasError():
             code = _BLOB_CODES.get(type(error), "CAS_UNAVAILABLE")
             return JobFailure(code, str(error), retryable=not isinstance(error, InvalidHash))

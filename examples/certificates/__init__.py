@@ -1,0 +1,1 @@
+"""Audit the root certificates that this machine trusts: fetch, map, filter, aggregate, branch, retry."""

@@ -1,0 +1,1 @@
+"""Read the project's licence page by page, wait for a reviewer, undo the reservation when nobody comes."""
