@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,10 @@ def main() -> int:
         timeout_graceful_shutdown=settings.fanout_drain_s,
     )
     server = uvicorn.Server(config)
-    try:
-        server.run()
-    except KeyboardInterrupt:  # uvicorn raises the signal again, when it has served it
-        return STOPPED
+    # uvicorn raises a signal again when it has served it: then it has nothing more to say.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    server.run()
     return STOPPED if server.started else FAILED
 
 

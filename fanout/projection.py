@@ -35,7 +35,7 @@ class ProjectionHistory:
             status = await self._reads.run_status(workspace, run_id)
         except DatabaseUnavailable as error:
             raise HistoryUnavailable(str(error)) from error
-        return None if status is None else Head(workspace, status.status in ENDED)
+        return None if status is None else Head(workspace, status in ENDED)
 
     async def after(self, workspace: str, run_id: str, seq: int, limit: int) -> list[FeedEvent]:
         """Up to `limit` events behind `seq`, in order and without holes; HistoryUnavailable."""
