@@ -43,7 +43,8 @@ class KafkaSource:
         self._consumer = Consumer(
             {
                 **clients.consumer_config(bootstrap, f"aob.runner.{queue}", instance=f"runner.{instance}"),
-                "partition.assignment.strategy": "cooperative-sticky",
+                # Each topic is spread evenly; cooperative-sticky may give one runner all of a priority.
+                "partition.assignment.strategy": "range",
                 # A pause throws away what was fetched ahead: keep that small.
                 "queued.min.messages": 2000,
                 "queued.max.messages.kbytes": 16 * 1024,
