@@ -37,7 +37,7 @@ class Bench(NamedTuple):
         self.projection.write(arrivals([Run(run_id).decide(*happened)], offset))
 
 
-@pytest.fixture(params=["postgres", "memory"])
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.integration), "memory"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     if request.param == "memory":
         tables = MemoryTables()

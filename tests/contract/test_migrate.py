@@ -14,6 +14,8 @@ from storage.postgres.migrate import Migration, migrate, read_migrations
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.integration
+
 ONE = Migration("0001_one.pre.sql", post=False, sql=b"CREATE TABLE one (n int)")
 ONE_POST = Migration("0001_one.post.sql", post=True, sql=b"ALTER TABLE one ADD m int")
 TWO = Migration("0002_two.pre.sql", post=False, sql=b"CREATE TABLE two (n int); INSERT INTO two VALUES (1)")

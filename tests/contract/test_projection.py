@@ -54,7 +54,7 @@ class Bench(NamedTuple):
         return nodes[path]
 
 
-@pytest.fixture(params=["postgres", "memory"])
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.integration), "memory"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     if request.param == "memory":
         tables = MemoryTables()

@@ -11,6 +11,9 @@ from storage.postgres.projection import Projection
 from tests.support.decisions import TOPIC, Run, arrivals
 
 
+pytestmark = pytest.mark.integration
+
+
 def break_connections(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(

@@ -45,7 +45,7 @@ class Bench(NamedTuple):
         ).workflows
 
 
-@pytest.fixture(params=["postgres", "memory"])
+@pytest.fixture(params=[pytest.param("postgres", marks=pytest.mark.integration), "memory"])
 async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     if request.param == "memory":
         tables = MemoryTables()
@@ -235,6 +235,7 @@ async def test_a_missing_workflow_record_is_a_hole(bench: Bench) -> None:
     assert await bench.reads.get_workflow(WORKSPACE, "flow") is None
 
 
+@pytest.mark.integration
 async def test_a_name_that_cannot_be_is_said_so_by_postgres(database: str) -> None:
     pool = Pool(database, name="test")
     await pool.open()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis.strategies as st
 import msgspec
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from engine import events
@@ -22,6 +23,8 @@ from tests.support.decisions import TOPIC, WORKSPACE, Run, arrivals, started
 
 if TYPE_CHECKING:
     from storage.wire.peek import RawDecision
+
+pytestmark = pytest.mark.integration
 
 PATHS = st.sampled_from(["a", "b", "m[0]", "l#1", "a$items"])
 ATTEMPTS = st.integers(1, 3)

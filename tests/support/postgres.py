@@ -1,4 +1,4 @@
-"""Fixtures: one Postgres server a session, one fresh and migrated database a test."""
+"""Fixtures: one Postgres server a session, empty tables for every test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from psycopg.conninfo import make_conninfo
 from storage.postgres.migrate import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 DSN_VARIABLE = "AOB_TEST_POSTGRES_DSN"
 
@@ -47,50 +48,46 @@ def postgres_dsn() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def new_database(postgres_dsn: str) -> Iterator[Callable[..., str]]:
-    """Make databases, empty or from a template; all are dropped at the end of the session."""
-    names = (f"aob_test_{os.getpid()}_{number}" for number in itertools.count())
-    made: list[str] = []
-
-    def make(template: str | None = None) -> str:
-        name = next(names)
-        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            connection.execute(
-                statement.format(sql.Identifier(name), sql.Identifier(template or "template0"))
-            )
-        made.append(name)
-        return name
-
-    yield make
-    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
-        for name in made:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
-
-
-@pytest.fixture(scope="session")
-def _migrated_database(postgres_dsn: str, new_database: Callable[..., str]) -> str:
-    name = new_database()
-    migrate(make_conninfo(postgres_dsn, dbname=name))
-    return name
-
-
 @pytest.fixture
-def empty_database(postgres_dsn: str, new_database: Callable[..., str]) -> Iterator[str]:
+def empty_database(postgres_dsn: str) -> Iterator[str]:
     """The connection string of a database without any table."""
-    yield from _until_dropped(postgres_dsn, new_database())
+    with _new_database(postgres_dsn) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def _migrated_database(postgres_dsn: str) -> Iterator[str]:
+    with _new_database(postgres_dsn) as dsn:
+        migrate(dsn)
+        yield dsn
 
 
 @pytest.fixture
-def database(postgres_dsn: str, new_database: Callable[..., str], _migrated_database: str) -> Iterator[str]:
-    """The connection string of a fresh database with all tables."""
-    yield from _until_dropped(postgres_dsn, new_database(_migrated_database))
+def database(_migrated_database: str) -> Iterator[str]:
+    """The connection string of a database with all tables, every one of them empty."""
+    # Emptied rather than made anew: ten times as quick.
+    yield _migrated_database
+    with psycopg.connect(_migrated_database, autocommit=True) as connection:
+        connection.execute(_DISCONNECT_OTHERS)
+        tables = [sql.Identifier(name) for (name,) in connection.execute(_TABLES)]
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(sql.SQL(", ").join(tables)))
 
 
-def _until_dropped(dsn: str, name: str) -> Iterator[str]:
+_DISCONNECT_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def _new_database(dsn: str) -> Iterator[str]:
+    name = f"aob_test_{os.getpid()}_{next(_numbers)}"
+    quoted = sql.Identifier(name)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(quoted))
     yield make_conninfo(dsn, dbname=name)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(quoted))
