@@ -1,4 +1,4 @@
-"""The projection when its connection breaks, and what its plans do."""
+"""The projection when its connection breaks, and when several share the work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from engine.payload import inline_json
 from storage.postgres.errors import DatabaseUnavailable, Fenced, InvalidText
 from storage.postgres.projection import Projection
 from tests.support.decisions import TOPIC, Run, arrivals
-
 
 pytestmark = pytest.mark.integration
 
