@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from quixstreams.sinks import BaseSink
 
 from storage.kafka.clients import producer_config
+from streams.runtime.ticks import every
 
 if TYPE_CHECKING:
+    from quixstreams.dataframe import StreamingDataFrame
     from quixstreams.models import HeadersTuples
+    from quixstreams.processing import ProcessingContext
 
     from streams.runtime.settings import StreamSettings
 
@@ -41,16 +44,18 @@ class Outputs(BaseSink):
     outputs are not delivered. Records of one key leave in the order in which they were added.
     """
 
-    def __init__(self, settings: StreamSettings) -> None:
+    def __init__(self, settings: StreamSettings, linger_ms: float = 0) -> None:
         super().__init__(on_client_connect_success=lambda: None)
         self._timeout_s = settings.delivery_timeout_s
         self._config = {
-            **producer_config(settings.kafka_bootstrap, linger_ms=settings.outputs_linger_ms),
+            **producer_config(settings.kafka_bootstrap, linger_ms=linger_ms),
             "logger": logger,
             # Only failures call back: a Python call for every record would cost more than producing it.
             "delivery.report.only.error": True,
             "on_delivery": self._on_failure,
         }
+        # What was sent follows from these input offsets.
+        self._followed: dict[tuple[str, int], int] = {}
         self._failure: KafkaError | None = None
         self._failed_topic: str | None = None
         self._producer: Producer | None = None
@@ -70,7 +75,8 @@ class Outputs(BaseSink):
         offset: int,
     ) -> None:
         """Send what the dataframe hands over."""
-        del key, timestamp, headers, topic, partition, offset
+        del key, timestamp, headers
+        self._followed[topic, partition] = offset
         self.send(value)
 
     def send(self, output: Output) -> None:
@@ -98,6 +104,16 @@ class Outputs(BaseSink):
         if left:
             raise UndeliveredError(f"{left} outputs were not delivered within {self._timeout_s} s")
 
+    def hurry(self, context: ProcessingContext) -> None:
+        """Flush when no input waits: company for the outputs is not to be expected then."""
+        while self._followed:
+            place, offset = next(reversed(self._followed.items()))
+            if context.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] > offset + 1:
+                return
+            del self._followed[place]
+            if not self._followed:
+                self.flush()
+
     def _connected(self) -> Producer:
         if self._producer is None:
             self._producer = Producer(self._config)
@@ -111,3 +127,12 @@ class Outputs(BaseSink):
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise UndeliveredError(f"{self._failed_topic}: {failure.str()}")
+
+
+def sink_outputs(dataframe: StreamingDataFrame, settings: StreamSettings) -> Outputs:
+    """End a dataframe of `Output` values in `Outputs`; with a linger, they wait only while input does."""
+    outputs = Outputs(settings, settings.outputs_linger_ms)
+    dataframe.sink(outputs)
+    if settings.outputs_linger_ms:
+        every(dataframe, 0, lambda: outputs.hurry(dataframe.processing_context))
+    return outputs
