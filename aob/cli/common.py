@@ -51,6 +51,8 @@ def new_app(text: str | None = None) -> typer.Typer:
 
 def open_client() -> Client:
     """A client that tries once: a person sees sooner what is wrong."""
+    # httpx imports a command line of its own, which takes longer than all of ours; it can do without.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: not to be imported
     from aob.client import Client
 
     return Client(attempts=1, transport=transport)
