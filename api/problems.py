@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,8 @@ def of_fault(error: Exception) -> Problem:
     if isinstance(error, UNAVAILABLE):
         log.warning("api.unavailable", error=repr(error))
         return unavailable(f"{_NAMES[type(error)]} does not answer: the request may be repeated")
-    log.error("api.fault", error=repr(error), exc_info=error)
+    # As text: a renderer that shows the locals of every frame would hold the event loop for seconds.
+    log.error("api.fault", error=repr(error), trace="".join(traceback.format_exception(error)))
     return Problem(500, "INTERNAL", "the request failed inside the server; its log says why")
 
 

@@ -38,6 +38,9 @@ class ApiSettings(Settings):
     api_accepted_s: float = Field(
         600.0, gt=0, description="How long a run that the projection does not show yet is called ACCEPTED."
     )
+    api_projection_lag_s: float = Field(
+        0.5, ge=0, le=10, description="How long an artifact that the projection does not show is looked for."
+    )
     api_drain_s: int = Field(
         10, ge=0, description="How long requests in flight may take when the api is stopped."
     )

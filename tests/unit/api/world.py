@@ -40,7 +40,13 @@ class World:
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 (any settings)
         self.settings = ApiSettings.model_validate(
-            {"jwt_secret": SECRET, "environment": "dev", "api_reply_timeout_s": 0.05} | settings
+            {
+                "jwt_secret": SECRET,
+                "environment": "dev",
+                "api_reply_timeout_s": 0.05,
+                "api_projection_lag_s": 0,
+            }
+            | settings
         )
         self.now_ms = 1_700_000_000_000
         self.tables = MemoryTables()
