@@ -32,7 +32,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     - An `evaluate` job runs `engine.operations.evaluate(operation, template, scope)`.
     - A `gather` job puts the lists of its scope entries together into one list, in order.
 
-    `config` is the node's static config as JSON bytes. Times are Unix ms; `timeout_ms` is start-to-close.
+    Times are Unix ms; `timeout_ms` is start-to-close.
     """
 
     workspace: str
@@ -43,7 +43,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     function: str | None = None
     operation: str | None = None
-    config: bytes | None = None
     inputs: Payload | None = None
     template: bytes | None = None
     scope: list[ScopeEntry] = []

@@ -26,8 +26,6 @@ def read_licence(name: str) -> dict[str, str]:
         for line in metadata.get_all("Classifier") or []
         if line.startswith("License ::") and not line.endswith("OSI Approved")
     ]
-    text = (metadata.json.get("license") or "").strip().partition("\n")[0][:40]
-    return {
-        "package": name,
-        "licence": metadata.json.get("license_expression") or ", ".join(classifiers) or text or "unknown",
-    }
+    expression = "".join(metadata.get_all("License-Expression") or [])
+    text = "".join(metadata.get_all("License") or []).strip().partition("\n")[0][:40]
+    return {"package": name, "licence": expression or ", ".join(classifiers) or text or "unknown"}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from storage.settings import Settings
 
 REQUEST_TIMEOUT_S = 15.0
-_LEADERS_TIMEOUT_S = 30.0
+_LEADERS_TIMEOUT_S = 60.0
 _LEADERS_POLL_S = 0.05
 
 

@@ -1,4 +1,4 @@
-"""`Decision` on the wire: its events are enveloped, so that a reader can pass one by without decoding it."""
+"""`Decision` on the wire: its events are one JSON array, so that a reader can pass them on undecoded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from engine.decision import Decision
 from engine.events import Event
 
-_events = msgspec.json.Decoder(Event)
+_decode = msgspec.json.Decoder(list[Event]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -23,14 +23,11 @@ def decision_to_avro(decision: Decision) -> dict[str, object]:
         "cause": decision.cause,
         "partition": decision.partition,
         "offset": decision.offset,
-        "events": [
-            {"type": type(event).__struct_config__.tag, "path": getattr(event, "path", None), "data": _encode(event)}
-            for event in decision.events
-        ],
+        "events": _encode(decision.events),
     }
 
 
 def decision_from_avro(value: dict[str, Any]) -> Decision:
     """A decision of what fastavro read."""
-    value["events"] = [_events.decode(event["data"]) for event in value["events"]]
+    value["events"] = _decode(value["events"])
     return Decision(**value)

@@ -44,7 +44,6 @@ def peek(data: bytes | None) -> RawDecision | Record:
     try:
         value: Any = fastavro.schemaless_reader(buffer, _DECISION.parsed, None)
         left_over = len(data) - buffer.tell()
-        value["events"] = b"[" + b",".join([event["data"] for event in value["events"]]) + b"]"
         decision = RawDecision(**value)
     except Exception as error:  # any error of a decoder fed with foreign bytes means the same
         raise WireError(f"the bytes are no Decision: {type(error).__name__}: {error}") from error

@@ -1,6 +1,6 @@
 """The Avro schemas in `schemas/avro/`, by record name and by CRC-64-AVRO fingerprint.
 
-`schemas/avro/*.avsc` are what we write; `schemas/avro/old/*.avsc` are what was written once and is still read.
+`schemas/avro/*.avsc` are what we write; `schemas/avro/old/*.avsc` were written once and are still read.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
@@ -23,14 +23,14 @@ class Schema(NamedTuple):
     """A parsed schema, and the ten bytes that a record of it begins with."""
 
     name: str
-    parsed: dict[str, object]
+    parsed: dict[str, Any]
     header: bytes
 
 
 def _load(file: Traversable) -> Schema:
     raw = json.loads(file.read_text("utf-8"))
     digest = fingerprint(to_parsing_canonical_form(raw), "CRC-64-AVRO")
-    # The specification wants the fingerprint's bytes in little-endian order; fastavro prints it that way round.
+    # The specification wants little-endian bytes; fastavro prints them that way round.
     header = SINGLE_OBJECT_MARKER + bytes.fromhex(digest)
     parsed = fastavro.parse_schema(raw)
     if not isinstance(parsed, dict):

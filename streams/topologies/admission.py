@@ -1,9 +1,9 @@
 """`admission`: requests become facts, or are refused.
 
-    run.commands ──► who asks? what is meant exactly? ──► node.results     RunAdmitted, PauseRequested, ...
-                                                    ├──► node.results     RunRefused: the run exists as REJECTED
-                                                    ├──► command.replies  refused, when somebody waits
-                                                    └──► dead.letters     what cannot be read
+    run.commands ──► who asks? what exactly? ──► node.results     RunAdmitted, PauseRequested...
+                                           ├──► node.results     RunRefused: the run exists as REJECTED
+                                           ├──► command.replies  refused, when somebody waits
+                                           └──► dead.letters     what cannot be read
 
 Stateless: read again after a crash, a request becomes the same fact again, and the first start wins.
 """
