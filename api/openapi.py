@@ -38,15 +38,17 @@ def takes_json(description: str, *, required: bool = True) -> Json:
     return {"requestBody": {"required": required, "content": content}}
 
 
-def gives(answers: dict[int, tuple[str, type | None]], problems: Iterable[int] = ()) -> dict[int | str, Json]:
-    """`responses` of a route: status -> description and body (None: any JSON), and its problems."""
+def gives(
+    answers: dict[int, tuple[str, type | None]], problems: Iterable[int] = (), media_type: str = JSON
+) -> dict[int | str, Json]:
+    """`responses` of a route: status -> description and body (None: anything), and its problems."""
     responses: dict[int | str, Json] = {}
     for status, (description, body) in answers.items():
         schema: Json = {}
         if body is not None:
             _documented.add(body)
             schema = {"$ref": _REF.format(name=body.__name__)}
-        responses[status] = {"description": description, "content": {JSON: {"schema": schema}}}
+        responses[status] = {"description": description, "content": {media_type: {"schema": schema}}}
     for status in {*problems, *_COMMON}:
         responses[status] = _problem(_COMMON.get(status, "A problem."))
     return responses

@@ -23,7 +23,14 @@ _PAUSE_S: Final = 0.05
 _IMMUTABLE: Final = "private, max-age=31536000, immutable"
 
 
-@router.get("/{sha256}", responses=gives({200: ("The content.", None)}, problems=[404, 410]))
+@router.get(
+    "/{sha256}",
+    responses=gives(
+        {200: ("The content.", None), 304: ("The caller has it.", None)},
+        problems=[404, 410],
+        media_type="*/*",
+    ),
+)
 async def get_artifact(
     request: Request,
     services: App,

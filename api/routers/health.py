@@ -15,6 +15,8 @@ from storage.postgres.errors import DatabaseUnavailable
 
 router = APIRouter()
 
+SCHEMA_TYPE = "application/schema+json"
+
 
 @router.get("/healthz", tags=["health"], responses=gives({200: ("The process is alive.", Health)}))
 async def healthz() -> Response:
@@ -48,8 +50,8 @@ async def readyz(services: App) -> Response:
 @router.get(
     "/v1/schemas/workflow",
     tags=["workflows"],
-    responses=gives({200: ("JSON Schema 2020-12 of a workflow.", None)}),
+    responses=gives({200: ("JSON Schema 2020-12 of a workflow.", None)}, media_type=SCHEMA_TYPE),
 )
 async def get_workflow_schema(_: Reader) -> Response:
     """The JSON Schema of workflows."""
-    return Response(workflow_schema(), media_type="application/schema+json")
+    return Response(workflow_schema(), media_type=SCHEMA_TYPE)
