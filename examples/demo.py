@@ -70,11 +70,11 @@ def show(environment: dict[str, str], url: str) -> int:
     inputs = json.dumps({"url": url, "before": before})
     say(f"which root certificates expire before {before}?")
     started = json.loads(
-        aob(environment, "--output", "json", "run", "start", "certificates", "--inputs", inputs)
+        aob(environment, "run", "start", "certificates", "--inputs", inputs, "--output", "json")
     )
     run_id = started["run_id"]
     subprocess.run([*AOB, "logs", "stream", run_id], env=environment, check=True)
-    run: dict[str, Any] = json.loads(aob(environment, "--output", "json", "run", "status", run_id))
+    run: dict[str, Any] = json.loads(aob(environment, "run", "status", run_id, "--output", "json"))
     print(json.dumps(run.get("output"), indent=2))
     print(f"status: {run['status']}")
     return 0 if run["status"] == "COMPLETED" else 1

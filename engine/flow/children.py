@@ -17,6 +17,7 @@ from engine.payload import GATHER_LIMIT, Payload
 
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
+    from engine.graph import Body
 
 MAX_DEPTH: Final = 16
 """Runs within runs; a workflow that calls itself ends here."""
@@ -64,7 +65,7 @@ def start_child(turn: Turn, path: str, attempt: int, inputs: Payload) -> None:
             author=start.author,
             graph=graph,
             children=start.children,
-            workflow=None,
+            workflow=_name(body),
             inputs=inputs,
             priority=start.priority,
             requested_at=turn.at,
@@ -75,3 +76,11 @@ def start_child(turn: Turn, path: str, attempt: int, inputs: Payload) -> None:
     )
     if body.timeout_ms is not None:
         arm(turn, path, attempt, "timeout", turn.at + body.timeout_ms)
+
+
+def _name(body: Body) -> str | None:
+    """What the child's workflow is called: by name, or by its inline definition."""
+    definition = body.config.get("definition")
+    if isinstance(definition, dict):
+        return definition.get("name")
+    return body.config.get("workflow")
