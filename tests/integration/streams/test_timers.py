@@ -92,9 +92,10 @@ def test_timers_fire_once_when_due_and_in_order(installation: Installation) -> N
 
 
 def test_one_that_is_armed_late_or_twice_fires_at_once_and_once(installation: Installation) -> None:
-    late = timer(1, now() - 60_000)
-    twice = timer(2, now() + 1500)
-    with processor(installation, "timers"):
+    port = free_port()
+    with processor(installation, "timers", AOB_HEALTH_PORT=str(port)):
+        wait_until(lambda: ready(port), "it is ready")
+        late, twice = timer(1, now() - 60_000), timer(2, now() + 3000)
         arm(installation, [late, twice, twice])
         messages = await_fired(installation, [late, twice])
     assert Counter(fact.path for fact in fired(messages)) == {"n1": 1, "n2": 1}
