@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from api import openapi, problems
 from api.routers import artifacts, health, run_commands, runs, starts, workflows
@@ -30,6 +31,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    # FastAPI documents the hot path below; served by a plain route it costs half as much.
+    app.router.routes.insert(0, Route("/v1/runs", starts.start_run, methods=["POST"]))
     if services is not None:
         app.state.services = services
     for resource in (starts, runs, run_commands, workflows, artifacts, health):
