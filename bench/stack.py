@@ -35,7 +35,7 @@ class Stack:
 
     def secret(self) -> str:
         """The key that signs tokens: the driver writes on public topics."""
-        secret: str = json.loads((self.data_dir / "secrets.json").read_text())["jwt_secret"]
+        secret: str = json.loads((self.data_dir / "secrets.json").read_text())["AOB_JWT_SECRET"]
         return secret
 
     def memory(self) -> dict[str, float]:

@@ -26,7 +26,7 @@ from storage.wire import WireError, decode, encode
 from streams.admission.starts import Starts
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
-from streams.runtime.outputs import Output, Outputs
+from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
 
@@ -68,7 +68,7 @@ def build(settings: StreamSettings) -> Topology:
     dataframe = application.dataframe(commands)
     starts = Starts(registry, open_store(settings), settings)
     admission = Admission(starts, Tokens(settings.jwt_secret.get_secret_value()))
-    dataframe.apply(admission.handle, expand=True, metadata=True).sink(Outputs(settings))
+    sink_outputs(dataframe.apply(admission.handle, expand=True, metadata=True), settings)
     return Topology(application, dataframe)
 
 

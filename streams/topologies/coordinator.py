@@ -35,7 +35,7 @@ from storage.kafka.topics import (
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
-from streams.runtime.outputs import Output, Outputs
+from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
 from streams.state.definitions import Definitions
@@ -66,7 +66,7 @@ def build(settings: StreamSettings) -> Topology:
     facts = application.topic(NODE_RESULTS, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(facts)
     coordinator = Coordinator(Definitions(open_store(settings)))
-    dataframe.apply(coordinator.handle, stateful=True, expand=True, metadata=True).sink(Outputs(settings))
+    sink_outputs(dataframe.apply(coordinator.handle, stateful=True, expand=True, metadata=True), settings)
     return Topology(application, dataframe)
 
 

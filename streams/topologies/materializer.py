@@ -27,7 +27,7 @@ from storage.tokens import HEADER, Claims, Tokens
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
-from streams.runtime.outputs import Output, Outputs
+from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
 
@@ -58,7 +58,7 @@ def build(settings: StreamSettings) -> Topology:
     proposals = application.topic(PATCH_CREATED, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(proposals)
     materializer = Materializer(open_store(settings), Tokens(settings.jwt_secret.get_secret_value()))
-    dataframe.apply(materializer.handle, stateful=True, expand=True, metadata=True).sink(Outputs(settings))
+    sink_outputs(dataframe.apply(materializer.handle, stateful=True, expand=True, metadata=True), settings)
     return Topology(application, dataframe)
 
 
