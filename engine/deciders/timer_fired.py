@@ -8,6 +8,7 @@ from engine.flow.settle import succeed
 from engine.flow.timeouts import time_out
 from engine.payload import NULL
 from engine.state import NodeStatus
+from engine.step import Step
 
 if TYPE_CHECKING:
     from engine.facts import TimerFired
@@ -20,10 +21,20 @@ def decide(turn: Turn, fact: TimerFired) -> None:
     if state.attempt != fact.attempt or not state.status.live:
         turn.ignore("the timer is stale")
     elif fact.purpose == "retry" and state.status is NodeStatus.RETRYING:
-        turn.push("begin", fact.path, fact.attempt + 1)
+        _try_again(turn, fact)
     elif fact.purpose == "wait" and state.status is NodeStatus.WAITING:
         succeed(turn, fact.path, fact.attempt, NULL)
     elif fact.purpose == "timeout" and state.status in {NodeStatus.RUNNING, NodeStatus.WAITING}:
         time_out(turn, fact.path, fact.attempt)
     else:
         turn.ignore("the timer is stale")
+
+
+def _try_again(turn: Turn, fact: TimerFired) -> None:
+    """Begin the next attempt, unless a timer told twice has left that to a later decision already."""
+    header = turn.run.header
+    step = Step("begin", fact.path, fact.attempt + 1)
+    if any(step in turn.run.steps(chunk) for chunk in range(header.head, header.tail)):
+        turn.ignore("the timer was told before")
+        return
+    turn.take([step])

@@ -51,7 +51,9 @@ def _complete(turn: Turn) -> None:
     entries = [
         ScopeEntry(name=f"nodes.{node_id}", payload=state.output)
         for node_id in terminals
-        if (state := turn.run.node(node_id)).status is NodeStatus.SUCCEEDED and state.output is not None
+        if (state := turn.run.node(node_id)).status is NodeStatus.SUCCEEDED
+        and state.output is not None
+        and not any(state.edges)  # of these only a loop has some: it went on by its time-out path
     ]
     output = gathered(entries)
     if isinstance(output, Remote):

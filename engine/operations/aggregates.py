@@ -7,6 +7,7 @@ numbers (`by` picks the number of each item); `count` counts items (with `by`, t
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from engine.expressions import ExpressionError
@@ -49,7 +50,10 @@ def _concat(values: Values, _keys: Keys) -> list[Any]:
 
 
 def _sum(values: Values, keys: Keys) -> int | float:
-    return sum(_numbers("sum", values, keys))
+    total = sum(_numbers("sum", values, keys))
+    if not math.isfinite(total):
+        raise ExpressionError("EXPRESSION_FAILED", "the sum is beyond the largest number that JSON can hold")
+    return total
 
 
 def _min(values: Values, keys: Keys) -> int | float | None:

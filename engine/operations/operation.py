@@ -81,7 +81,15 @@ class _Compiler:
 
 def _template(source: Any, compiler: _Compiler) -> Operation:  # noqa: ANN401
     template = compiler.template(source)
-    return Operation("template", source, template.reads, template.render)
+    return Operation("template", source, template.reads, partial(_render, template))
+
+
+def _render(template: Template, scope: Scope) -> Any:  # noqa: ANN401
+    """Render; what fails says where in the template."""
+    try:
+        return template.render(scope)
+    except TemplateError as error:
+        raise ExpressionError(error.error.code, str(error) if error.pointer else error.error.message) from error
 
 
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401
@@ -93,7 +101,7 @@ def _as_list(value: Any) -> list[Any]:  # noqa: ANN401
 def _items(source: Any, compiler: _Compiler) -> Operation:  # noqa: ANN401
     whole = f"${{{bare(source)}}}" if isinstance(source, str) else source
     template = compiler.template(whole)
-    return Operation("items", source, template.reads, lambda scope: _as_list(template.render(scope)))
+    return Operation("items", source, template.reads, lambda scope: _as_list(_render(template, scope)))
 
 
 def _condition(source: str, compiler: _Compiler) -> Operation:

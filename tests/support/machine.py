@@ -111,7 +111,7 @@ def tag(event: Event) -> str:
 
 def path_of(event: Event) -> str:
     """The node instance that an event is about."""
-    return str(getattr(event, "path", ""))
+    return str(getattr(event, "path", None) or "")
 
 
 class Machine:
