@@ -74,9 +74,9 @@ class Function:
         return {**bound, "context": context()} if self.wants_context else bound
 
     def _check(self, value: dict[str, object]) -> None:
-        missing = sorted(self.required - value.keys())
+        missing = self.required - value.keys()
         if missing:
-            raise ArgumentsError(f"function {self.name!r} misses the {_listed(missing)}")
+            raise ArgumentsError(f"function {self.name!r} misses the {_listed(sorted(missing))}")
         if self.wants_context and "context" in value:
             msg = f"function {self.name!r} has the argument 'context' for the job's context: rename the input"
             raise ArgumentsError(msg)

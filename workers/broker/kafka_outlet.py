@@ -29,7 +29,13 @@ class KafkaOutlet:
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({**clients.producer_config(bootstrap), "error_cb": self._on_error})
+        self._producer = Producer(
+            {
+                **clients.producer_config(bootstrap),
+                "socket.nagle.disable": True,
+                "error_cb": self._on_error,
+            }
+        )
         self._undelivered = 0
         self._poller: asyncio.TimerHandle | None = None
         self._idle = True

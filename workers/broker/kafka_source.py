@@ -45,6 +45,7 @@ class KafkaSource:
                 **clients.consumer_config(bootstrap, f"aob.runner.{queue}", instance=f"runner.{instance}"),
                 # Each topic is spread evenly; cooperative-sticky may give one runner all of a priority.
                 "partition.assignment.strategy": "range",
+                "socket.nagle.disable": True,
                 # A pause throws away what was fetched ahead: keep that small.
                 "queued.min.messages": 2000,
                 "queued.max.messages.kbytes": 16 * 1024,

@@ -23,7 +23,7 @@ class Backlog(Generic[Item]):
     distance spares the source from being paused and resumed all the time.
     """
 
-    def __init__(self, high_water: int = 3000, high_bytes: int = 32 * 1024 * 1024) -> None:
+    def __init__(self, high_water: int = 16_000, high_bytes: int = 32 * 1024 * 1024) -> None:
         self._high_water = high_water
         self._high_bytes = high_bytes
         self._queues: tuple[deque[tuple[Item, int]], ...] = tuple(deque() for _ in PRIORITIES)

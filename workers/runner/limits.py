@@ -11,5 +11,5 @@ class Limits:
 
     in_flight: int = 200
     drain_s: float = 10.0
-    backlog: int = 3000
+    backlog: int = 16_000
     backlog_bytes: int = 32 * 1024 * 1024
