@@ -64,15 +64,16 @@ async def start_run(request: Request) -> Response:
     key = _key_of(request)
     body = decode_body(_start_body, await read_body(request, services.settings.api_inputs_limit))
     start = await prepare_start(services, caller, body, key)
+    first = not (start.known or start.repeated)
+    if not start.known and not (first and wait_s > 0):
+        await send_start(services, caller, start)
     if wait_s > 0:
-        if start.known:
-            finished = await wait_for_known(services, caller.workspace, start.run_id, wait_s)
-        else:
+        if first:
             finished = await start_and_wait(services, caller, start, wait_s)
+        else:
+            finished = await wait_for_known(services, caller.workspace, start.run_id, wait_s)
         if finished is not None:
             return Response(finished, media_type="application/json")
-    elif not start.known:
-        await send_start(services, caller, start)
     accepted = await _accepted(services, caller, start.run_id, known=start.known)
     return answer(accepted, 202, {"location": f"/v1/runs/{start.run_id}"})
 

@@ -23,12 +23,16 @@ _CLAIM_ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start under `run_id`; `known` when that run stands for an earlier one and nothing is to be sent."""
+    """A start under `run_id`; `known` when that run stands for an earlier one and nothing is to be sent.
+
+    A `repeated` one is sent again, in case it got lost; its run replies to the request that came first.
+    """
 
     run_id: str
     plan: Plan
     body: StartBody
     known: bool = False
+    repeated: bool = False
 
 
 async def prepare_start(
@@ -53,7 +57,7 @@ async def _claim_request(services: Services, caller: Caller, start: Start, key: 
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail, run_id=claim.run_id)
     # The first request may have broken off between claim and command: sent again, the first start wins.
     status = await services.reads.run_status(caller.workspace, claim.run_id)
-    return replace(start, run_id=claim.run_id, known=status is not None)
+    return replace(start, run_id=claim.run_id, known=status is not None, repeated=True)
 
 
 async def _claim_key(services: Services, caller: Caller, start: Start) -> Start:

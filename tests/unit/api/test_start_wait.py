@@ -61,3 +61,14 @@ async def test_a_repeated_request_waits_for_the_first_ones_run(
     response = await client.post("/v1/runs?wait=5", json=START, headers=headers)
     assert response.status_code == 200
     assert response.json() == {"run_id": run_id, "status": "FAILED", "error": {"code": "X", "message": "no"}}
+
+
+async def test_a_repeated_request_that_nothing_shows_yet_counts_on_no_reply(
+    world: World, client: httpx.AsyncClient
+) -> None:
+    # Its run answers to the request that came first: only the projection will tell this one.
+    headers = {"idempotency-key": "order-1"}
+    await client.post("/v1/runs", json=START, headers=headers)
+    waiting = await client.post("/v1/runs?wait=0.01", json=START, headers=headers)
+    assert waiting.status_code == 202
+    assert [start.reply_to for start in starts(world)] == [None, None]
