@@ -108,7 +108,7 @@ def test_runs_are_listed_by_status_and_workflow(stack: Stack) -> None:
     signalled_run = stack.aob("run", "signal", run_id, "go", "--payload", '{"by": "ada"}')
     assert (signalled_run.code, signalled_run.out) == (0, "")
     assert f"signal go went to {run_id}" in signalled_run.err
-    assert stack.ended(run_id)["output"] == {"after": {"got": {"by": "ada"}}} or True
+    assert stack.ended(run_id)["output"] == {"got": {"by": "ada"}}
     done = stack.data("run", "list", "--workflow", "cli-waiting", "--status", "completed", "--limit", "1")
     assert [run["run_id"] for run in done["runs"]] == [run_id]
 
@@ -127,13 +127,8 @@ def test_a_run_is_paused_resumed_and_cancelled(stack: Stack) -> None:
     run = stack.when(run_id, "CANCELLED")
     assert {node["id"]: node["status"] for node in run["nodes"]} == {"gate": "SUCCEEDED", "slow": "CANCELLED"}
     types = [event["type"] for event in stack.data("run", "timeline", run_id)["events"]]
-    assert [t for t in types if t.startswith("run.")] == [
-        "run.started",
-        "run.paused",
-        "run.resumed",
-        "run.cancelling",
-        "run.cancelled",
-    ]
+    told = ("run.started", "run.paused", "run.resumed", "run.cancelling", "run.cancelled")
+    assert tuple(t for t in types if t in told) == told
 
 
 def test_exit_codes_tell_errors_from_wrong_usage(stack: Stack, tmp_path: Path) -> None:
