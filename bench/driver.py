@@ -91,11 +91,7 @@ class Driver:
             while started < runs and len(waiting) < in_flight:
                 waiting[self._start(workflow, payload)] = time.perf_counter()
                 started += 1
-            for message in (
-                self._consumer.consume(500, 0.02 if in_flight > 1 else 0.005)
-                if in_flight > 1
-                else self._one()
-            ):
+            for message in self._replies():
                 if message.error() is not None:
                     continue
                 reply = decode(message.value())
@@ -115,9 +111,10 @@ class Driver:
                 )
         return Result(time.perf_counter() - began, latencies)
 
-    def _one(self) -> list[Any]:
-        message = self._consumer.poll(1.0)
-        return [] if message is None else [message]
+    def _replies(self) -> list[Any]:
+        """What has come, at least one if any comes: `consume` alone would wait to fill its batch."""
+        first = self._consumer.poll(1.0)
+        return [] if first is None else [first, *self._consumer.consume(500, 0)]
 
     def close(self) -> None:
         """Leave."""

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from engine.errors import Refusal
 from engine.workflow_versioned import WorkflowRegistered
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_TAG = "main"
 
 _POLL_S = 0.2
+_BATCH = 1000
 _CLOSE_S = 10.0
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,9 @@ class WorkflowRegistry(Protocol):
 
     def wait_for(self, workspace: str, name: str, seq: int, timeout_s: float) -> bool:
         """Whether the workflow is known up to `seq`, after blocking for at most `timeout_s`."""
+
+    def catch_up(self, timeout_s: float = 5.0) -> None:
+        """Return when all is known that was published before the call; Refusal after `timeout_s`."""
 
     def close(self) -> None:
         """Stop reading."""
@@ -142,6 +146,9 @@ class MemoryWorkflowRegistry(WorkflowTable):
         """Always."""
         return True
 
+    def catch_up(self, timeout_s: float = 5.0) -> None:
+        """It always is."""
+
     def close(self) -> None:
         """Nothing to stop."""
 
@@ -154,6 +161,7 @@ class KafkaWorkflowRegistry(WorkflowTable):
         self._topic = topic
         self._ready = threading.Event()
         self._stopping = threading.Event()
+        self._position = 0
         # The end of the partition is an event: compaction leaves gaps, so that no offset says "all is read".
         self._consumer = Consumer(
             {**consumer_config(bootstrap, "aob-registry"), "enable.partition.eof": True}
@@ -166,15 +174,29 @@ class KafkaWorkflowRegistry(WorkflowTable):
         deadline = monotonic() + timeout_s
         while not self._ready.wait(min(_POLL_S, max(0.0, deadline - monotonic()))):
             if monotonic() >= deadline:
-                raise Refusal(
-                    "REGISTRY_UNAVAILABLE",
-                    f"topic {self._topic} could not be read within {timeout_s:g} s: "
-                    "is Kafka up, and does the topic exist?",
-                )
+                raise self._unavailable(timeout_s)
 
     def is_ready(self) -> bool:
         """Whether the table is whole and its reader alive."""
         return self._ready.is_set() and self._thread.is_alive()
+
+    def catch_up(self, timeout_s: float = 5.0) -> None:
+        """Return when all is known that was published before the call; Refusal after `timeout_s`."""
+        partition = TopicPartition(self._topic, 0)
+        try:
+            end = self._consumer.get_watermark_offsets(partition, timeout=timeout_s)[1]
+        except KafkaException as error:
+            raise self._unavailable(timeout_s) from error
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._position >= end, timeout_s):
+                raise self._unavailable(timeout_s)
+
+    def _unavailable(self, timeout_s: float) -> Refusal:
+        return Refusal(
+            "REGISTRY_UNAVAILABLE",
+            f"topic {self._topic} could not be read within {timeout_s:g} s: "
+            "is Kafka up, and does the topic exist?",
+        )
 
     def close(self) -> None:
         """Stop reading and leave the broker."""
@@ -185,10 +207,24 @@ class KafkaWorkflowRegistry(WorkflowTable):
         try:
             self._consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
             while not self._stopping.is_set():
-                for message in self._consumer.consume(1000, _POLL_S):
+                first = self._consumer.poll(_POLL_S)
+                if first is None:
+                    continue
+                # `consume` alone would wait for its time-out to fill the batch.
+                for message in (first, *self._consumer.consume(_BATCH, 0)):
                     self._take(message)
+                    self._moved(message)
         finally:
             self._consumer.close()
+
+    def _moved(self, message: Message) -> None:
+        """Note how far the topic is read; at its end the event itself stands at the next offset."""
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 (as below)
+            return
+        with self._changed:
+            self._position = max(self._position, message.offset() + (error is None))
+            self._changed.notify_all()
 
     def _take(self, message: Message) -> None:
         error = message.error()

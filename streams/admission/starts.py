@@ -82,10 +82,20 @@ class Starts:
         if command.workflow is None:
             message = "a start names a `workflow`, or brings its `definition`"
             raise Refusal("WORKFLOW_MISSING", message, [Issue("/workflow", message)])
-        version, digest = self._registry.resolve(
+        version, digest = self._named(
             claims.workspace, command.workflow, tag=command.tag, version=command.version
         )
         return digest, version
+
+    def _named(
+        self, workspace: str, name: str, *, tag: str | None = None, version: int | None = None
+    ) -> tuple[int, str]:
+        try:
+            return self._registry.resolve(workspace, name, tag=tag, version=version)
+        except Refusal:
+            # Nothing is refused that was published before it was asked for.
+            self._registry.catch_up()
+            return self._registry.resolve(workspace, name, tag=tag, version=version)
 
     def _load(self, digest: str) -> Graph:
         try:
@@ -123,8 +133,8 @@ class Starts:
         workflow, _, which = name.partition("@")
         kind, _, value = which.partition(":")
         if kind == "version":
-            return self._registry.resolve(workspace, workflow, version=int(value))[1]
-        return self._registry.resolve(workspace, workflow, tag=value or DEFAULT_TAG)[1]
+            return self._named(workspace, workflow, version=int(value))[1]
+        return self._named(workspace, workflow, tag=value or DEFAULT_TAG)[1]
 
     def _inputs(self, graph: Graph, inputs: Payload) -> Payload:
         """Checked against the workflow's schema; what is large goes to the CAS."""
