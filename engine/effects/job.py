@@ -30,7 +30,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     - With neither, it is an object of the outputs of the upstream nodes, `{"ID": output}`, taken from the
       scope entries named `nodes.ID`.
     - An `evaluate` job runs `engine.operations.evaluate(operation, template, scope)`.
-    - A `gather` job puts the lists of its scope entries together into one list, in order.
+      Of the operation `items` the coordinator is told `{count, sha256, size}`; the list itself is in the CAS.
+    - A `gather` job puts its scope entries together into one list, in order: the elements of an entry named
+      `list`, and an entry named `element` as it is.
 
     Times are Unix ms; `timeout_ms` is start-to-close.
     """

@@ -20,6 +20,7 @@ def producer_config(bootstrap: str, *, linger_ms: float = 0) -> Config:
         "partitioner": PARTITIONER,
         "queue.buffering.max.messages": 1_000_000,
         "log.connection.close": False,
+        "socket.nagle.disable": True,
     }
 
 
@@ -35,6 +36,7 @@ def consumer_config(bootstrap: str, group: str, *, instance: str | None = None) 
         "session.timeout.ms": 6000,
         "heartbeat.interval.ms": 2000,
         "log.connection.close": False,
+        "socket.nagle.disable": True,
     }
     if instance is not None:
         config["group.instance.id"] = instance

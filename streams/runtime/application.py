@@ -106,6 +106,7 @@ def make_application(
             "fetch.queue.backoff.ms": 5,
             "fetch.error.backoff.ms": 20,
             "log.connection.close": False,
+            "socket.nagle.disable": True,
         },
         producer_extra_config=producer,
         state_dir=state_dir_of(settings),
