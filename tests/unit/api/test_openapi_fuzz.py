@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.unit.api.world import World, workflow
 
-EXAMPLES = 15
+EXAMPLES = 8
 CHECKS = [
     not_a_server_error,
     content_type_conformance,
