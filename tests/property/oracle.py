@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.events import Event, NodeFailed, NodeRouted, NodeScheduled, NodeSkipped, NodeStarted, NodeSucceeded
+from engine.events import (
+    Event,
+    NodeFailed,
+    NodeRouted,
+    NodeScheduled,
+    NodeSkipped,
+    NodeStarted,
+    NodeSucceeded,
+)
 from tests.property.workflows import ways_into
 from tests.support.machine import path_of
 
@@ -125,5 +133,7 @@ def _holds(workflow: Json, inputs: Json, name: str, condition: str | None, sourc
         return isinstance(source.output, dict) and source.output["ok"] is True
     siblings = [edge.get("condition") for edge in workflow["edges"] if edge["from"] == name]
     return not any(
-        _holds(workflow, inputs, name, sibling, source) for sibling in siblings if sibling not in {None, "else"}
+        _holds(workflow, inputs, name, sibling, source)
+        for sibling in siblings
+        if sibling not in {None, "else"}
     )

@@ -150,7 +150,15 @@ def _node(draw: Draw, index: int, count: int, kind: str) -> Json:
 
 def _edges_into(draw: Draw, nodes: list[Json], target: int) -> list[Json]:
     edges = []
-    for source in sorted(draw(st.sets(st.integers(max(0, target - 4), target - 1), min_size=draw(st.sampled_from([0, 1, 1, 1])), max_size=3))):
+    for source in sorted(
+        draw(
+            st.sets(
+                st.integers(max(0, target - 4), target - 1),
+                min_size=draw(st.sampled_from([0, 1, 1, 1])),
+                max_size=3,
+            )
+        )
+    ):
         condition = draw(st.sampled_from(_conditions(nodes[source]["type"])))
         edge = {"from": f"n{source}", "to": f"n{target}"}
         edges.append(edge if condition is None else edge | {"condition": condition})

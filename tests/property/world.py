@@ -21,7 +21,7 @@ from engine.facts import (
     TimerFired,
     WorkContinued,
 )
-from engine.state import ENDED, NodeState, RunState
+from engine.state import ENDED, NodeState, NodeStatus, RunState
 from storage.wire import decode, encode
 from tests.support.machine import MAX_BYTES, MAX_EVENTS, JobError, Machine, Store
 
@@ -52,7 +52,9 @@ class World(Machine):
 
     def _work(self, _input: object) -> object:
         if self.random.random() < self.failures:
-            raise self.random.choice([JobError(retryable=False), JobError(code="FATAL"), JobError(), JobError()])
+            raise self.random.choice(
+                [JobError(retryable=False), JobError(code="FATAL"), JobError(), JobError()]
+            )
         return {"ok": self.random.random() < 0.7, "pad": "x" * self.random.choice([0, 60])}
 
     def tell(self, fact: Fact) -> Outcome:
@@ -103,10 +105,12 @@ class World(Machine):
         state.flush()
 
     def _check_active(self, run_id: str) -> None:
-        store = self.stores[run_id]
-        live = sum(_state.decode(data).status.live for key, data in store.items() if key.startswith("n/"))
+        live = sum(node.status.live for node in self._nodes(run_id))
         state = self.state(run_id)
         assert not state.known or state.header.active == live
+
+    def _nodes(self, run_id: str) -> list[NodeState]:
+        return [_state.decode(data) for key, data in self.stores[run_id].items() if key.startswith("n/")]
 
     def _check_repeated(self, fact: Fact) -> None:
         """The same record once more changes nothing."""
@@ -202,14 +206,15 @@ class World(Machine):
 
     def _signal_all(self) -> bool:
         """Give those who wait for a signal one; whether anybody does."""
-        waiting = False
-        for run_id in sorted(self.stores):
-            header = self.state(run_id).header
-            if header.status not in ENDED:
-                waiting = True
-                for name in ("s0", "s1"):
-                    self.signal(name, run_id=run_id)
-        return waiting
+        waiting = [
+            (run_id, node.box.signal)
+            for run_id in sorted(self.stores)
+            for node in self._nodes(run_id)
+            if node.status is NodeStatus.WAITING and node.box is not None and node.box.signal is not None
+        ]
+        for run_id, name in waiting:
+            self.signal(name, run_id=run_id)
+        return bool(waiting)
 
     def check_ends(self) -> None:
         """What holds of runs that ended."""

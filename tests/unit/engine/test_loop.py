@@ -120,6 +120,21 @@ def test_a_question_under_way_ends_with_the_loop() -> None:
     assert machine.types()[-1] == "run.completed"
 
 
+def test_an_answer_in_a_pause_does_not_outlive_the_loop() -> None:
+    machine = Machine({"f": lambda _: "x" * 99, "g": lambda _: 1}, inline_limit=30)
+    workflow = flow([loop("size(output) > 1", timeout_path=["b"]) | {"timeout_ms": 50}, fn("b", "g")])
+    machine.start(workflow)
+    machine.finish("l#0")
+    machine.pause()
+    machine.finish("l$condition")
+    machine.fire()
+    machine.settle()
+    machine.resume()
+    machine.run()
+    assert "l#1" not in machine.statuses()
+    assert machine.output() == {"b": 1}
+
+
 def test_an_iteration_that_fails_fails_it() -> None:
     def fail(_: object) -> None:
         raise JobError("no", retryable=False)
