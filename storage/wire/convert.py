@@ -8,10 +8,15 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.payload import Payload
+
 Convert = Callable[[typing.Any], typing.Any]
 
 _EMPTY: dict[str, object] = {"string": "", "bytes": b"", "long": 0}
 _EMPTY_PAYLOAD = {"json": b"", "ref": None}
+
+# The very object: msgspec omits a default only when it is the same one, and writes broken JSON otherwise.
+_NO_JSON = Payload().json
 
 
 def members(hint: object) -> tuple[object, bool]:
@@ -93,7 +98,7 @@ def _from_avro(hint: object, empty: object = None) -> Convert | None:
     hint, nullable = members(hint)
     convert: Convert | None = None
     if hint is msgspec.Raw:
-        convert = msgspec.Raw
+        convert = _raw
     elif typing.get_origin(hint) is list:
         item = _from_avro(typing.get_args(hint)[0])
         convert = None if item is None else (lambda values, item=item: [item(value) for value in values])
@@ -104,3 +109,7 @@ def _from_avro(hint: object, empty: object = None) -> Convert | None:
     if convert is None:
         return lambda value: None if value == empty else value
     return lambda value: None if value is None or value == empty else convert(value)
+
+
+def _raw(value: bytes) -> msgspec.Raw:
+    return msgspec.Raw(value) if value else _NO_JSON
