@@ -89,7 +89,8 @@ def _render(template: Template, scope: Scope) -> Any:  # noqa: ANN401
     try:
         return template.render(scope)
     except TemplateError as error:
-        raise ExpressionError(error.error.code, str(error) if error.pointer else error.error.message) from error
+        message = str(error) if error.pointer else error.error.message
+        raise ExpressionError(error.error.code, message) from error
 
 
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401

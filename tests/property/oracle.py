@@ -107,19 +107,15 @@ def _edge(
     workflow: Json, inputs: Json, way: tuple[str, str, str | None], verdict: str, source: Seen
 ) -> bool | None:
     name, kind, condition = way
-    if verdict == "open":
-        return None
     if verdict == "skips" or source.skipped_by_error:
         return False
-    if source.failed:
-        return kind == "error" if source.handled else None
-    if not source.succeeded:
+    if source.failed and source.handled:
+        return kind == "error"
+    if verdict == "open" or source.failed or not source.succeeded:
         return None
     if kind != "normal":
         return kind == ("timeout" if source.left_by_time_out else "break")
-    if source.left_by_time_out:
-        return False
-    return _holds(workflow, inputs, name, condition, source)
+    return not source.left_by_time_out and _holds(workflow, inputs, name, condition, source)
 
 
 def _holds(workflow: Json, inputs: Json, name: str, condition: str | None, source: Seen) -> bool:

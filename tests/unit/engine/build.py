@@ -7,19 +7,19 @@ from typing import Any
 Json = dict[str, Any]
 
 
-def node(node_id: str, kind: str, config: Json | None = None, **fields: object) -> Json:
+def node(node_id: str, kind: str, config: Json | None = None, **fields: Any) -> Json:  # noqa: ANN401
     return {"id": node_id, "type": kind, "config": config or {}, **fields}
 
 
-def fn(node_id: str, function: str = "f", inputs: object = None, **fields: object) -> Json:
+def fn(node_id: str, function: str = "f", inputs: object = None, **fields: Any) -> Json:  # noqa: ANN401
     """A `function` node."""
     config = {"function": function} | ({} if inputs is None else {"inputs": inputs})
     return node(node_id, "function", config, **fields)
 
 
-def inner(function: str = "f", inputs: object = None, **fields: object) -> Json:
+def inner(function: str = "f", inputs: object = None) -> Json:
     """The `function` node inside a map or a loop."""
-    made = fn("", function, inputs, **fields)
+    made = fn("", function, inputs)
     del made["id"]
     return made
 

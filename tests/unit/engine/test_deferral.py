@@ -1,4 +1,4 @@
-"""One decision emits at most 200 events and 256 KiB; the rest goes on with a reminder. The machine checks both."""
+"""A decision has at most 200 events and 256 KiB, which the machine checks; the rest waits for a reminder."""
 
 from __future__ import annotations
 

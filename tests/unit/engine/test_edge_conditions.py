@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.events import NodeFailed, NodeRouted
 from engine.state import NodeStatus
 from tests.support.machine import JobError, Machine
 from tests.unit.engine.build import Json, flow, fn, inner, node
 
 
-def workflow(**fields: object) -> Json:
+def workflow(**fields: Any) -> Json:  # noqa: ANN401
     return flow(
         [fn("a", **fields), fn("b", "g"), fn("c", "g"), fn("d", "g")],
         "a > b if size(output) > 10",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.events import NodeFailed, NodeSkipped
@@ -11,7 +13,7 @@ DONE, SKIPPED = NodeStatus.SUCCEEDED, NodeStatus.SKIPPED
 SOURCES = ("a", "b", "c")
 
 
-def started(join: object, *conditions: str, **fields: object) -> Machine:
+def started(join: object, *conditions: str, **fields: Any) -> Machine:  # noqa: ANN401
     """Three nodes that a join waits for; conditions stand on their edges."""
     conditions = conditions or ("true",) * 3
     nodes = [*(fn(name) for name in SOURCES), node("j", "join", join=join, **fields), fn("after", "g")]

@@ -73,7 +73,7 @@ def test_break_path_and_timeout_path(most: int, way: str) -> None:
     machine.begin(workflow)
     assert machine.output() == {way: {"l": 3 if way == "done" else 2}}
     assert machine.statuses()[way] is DONE
-    assert [status for status in machine.statuses().values()].count(SKIPPED) == 1
+    assert list(machine.statuses().values()).count(SKIPPED) == 1
 
 
 def test_edges_are_for_the_end_by_the_condition() -> None:

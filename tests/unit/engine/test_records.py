@@ -9,8 +9,7 @@ import pytest
 
 from engine.errors import NodeError
 from engine.events import RunStarted
-from engine.payload import Ref, inline
-from engine.payload import Payload
+from engine.payload import Payload, Ref, inline
 from engine.state import Box, NodeState, NodeStatus, RunHeader, RunState, Signals
 from engine.state.records import Steps
 from engine.step import Step
@@ -37,7 +36,9 @@ HEADER = RunHeader(
     "high",
 )
 BOX = Box(9, 8, 7, 6, 5, 4, Payload(ref=Ref("ab", 3)), [inline(1), None], 1, "child", "signal", 2)
-NODE = NodeState(NodeStatus.RUNNING, 2, 1, 1, inline({"a": 1}), NodeError("C", "m"), [True], True, BOX)
+NODE = NodeState(
+    NodeStatus.RUNNING, 2, 1, 1, inline({"a": 1}), NodeError("C", "m"), [True], resolving=True, box=BOX
+)
 STEP = Step("begin", "a[3]", 2, inline(5))
 RECORDS = [HEADER, BOX, NODE, Signals(["a"], [inline(1)], ["c"]), Steps([STEP]), STEP]
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from engine.effects import Reply
-from engine.facts import RunRefused
 from engine.errors import Issue
+from engine.facts import RunRefused
 from tests.support.machine import RUN, JobError, Machine, decode
 from tests.unit.engine.build import flow, fn
+
+if TYPE_CHECKING:
+    from engine.effects import Reply
 
 
 def only(machine: Machine) -> Reply:

@@ -137,7 +137,7 @@ def test_refused_with_a_pointer(workflow: object, pointers: list[str]) -> None:
 
 
 def test_unknown_fields_are_named_and_those_of_config_and_metadata_are_kept() -> None:
-    workflow = flow([fn("a", colour="red", **{"x/y": 1}), fn("b", retry={"tries": 3})], "a > b")
+    workflow = flow([fn("a", colour="red") | {"x/y": 1}, fn("b", retry={"tries": 3})], "a > b")
     workflow["nodse"] = []
     workflow["edges"][0]["weight"] = 2
     found = {(issue.pointer, issue.code) for issue in refusal(workflow).issues}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.events import NodeCancelled, RunCancelled, RunCancelling, RunFailed
@@ -18,12 +20,12 @@ def machine() -> Machine:
     return Machine({"f": lambda _: 1, "undo": lambda given: given, "bad": bad})
 
 
-def chain(**last: object) -> Json:
+def chain(**last: Any) -> Json:  # noqa: ANN401
     """Three nodes in a row; the first two can be undone."""
     nodes = [
         fn("a", compensate="ua"),
         fn("b", compensate="ub"),
-        fn("c", **last),  # type: ignore[arg-type]  # as fn takes them
+        fn("c", **last),
         fn("ua", "undo"),
         fn("ub", "undo"),
     ]

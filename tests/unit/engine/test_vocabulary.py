@@ -6,7 +6,6 @@ import importlib
 import inspect
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, get_args
 
 import msgspec
@@ -27,6 +26,7 @@ from engine.flow.steps import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
 PARTS_OF_OTHERS = {"Parent", "ScopeEntry"}
 """Structs that are no event, fact, command or effect of their own."""
