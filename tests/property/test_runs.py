@@ -54,7 +54,7 @@ def bounds(request: pytest.FixtureRequest) -> Iterator[None]:
     inline_limit=st.sampled_from(INLINE_LIMITS),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=int(__import__("os").environ.get("NEX", "200")))
+@settings(max_examples=300)
 def test_any_run_ends_as_its_graph_says(
     workflow: dict[str, Any], given_inputs: dict[str, Any], inline_limit: int, seed: int
 ) -> None:

@@ -46,6 +46,7 @@ class World(Machine):
         self.logs: dict[str, deque[Fact]] = {}
         self.told: list[Fact] = []
         self.copies: dict[str, Store] = {}
+        self.kept: dict[str, tuple[RunState, Store]] = {}
         self.failures = random.choice([0.0, 0.05, 0.2, 0.5])
         self.interference = random.choice([0.0, 0.05, 0.2])
         self.cancels_allowed = random.random() < 0.3
@@ -65,6 +66,7 @@ class World(Machine):
         assert self.stores[run_id] == before
         outcome = super().tell(fact)
         assert _json(again) == _json(outcome), "the same record, decided twice, has two outcomes"
+        self._check_kept(fact, outcome)
         self._check_decision(fact, outcome)
         self._check_active(run_id)
         self._check_repeated(fact)
@@ -74,6 +76,17 @@ class World(Machine):
         if isinstance(fact, REPEATABLE) and outcome.ignored is None:
             self.told.append(fact)
         return outcome
+
+    def _check_kept(self, fact: Fact, outcome: Outcome) -> None:
+        """A state that stays in memory from decision to decision is as good as one that is read anew."""
+        run_id = fact.run_id
+        if run_id not in self.kept:
+            store = Store()
+            self.kept[run_id] = RunState(run_id, store, self.graphs), store
+        state, store = self.kept[run_id]
+        assert _json(decide(state, fact, self.now)) == _json(outcome)
+        state.flush()
+        assert store == self.stores[run_id]
 
     def _check_decision(self, fact: Fact, outcome: Outcome) -> None:
         """The decision is bounded, survives the wire, and tells all that changed."""

@@ -106,6 +106,22 @@ def test_a_second_failed_item_does_not_fail_the_map_again() -> None:
     assert [job.path for job in machine.jobs] == ["b"]
 
 
+def test_an_item_is_not_tried_again_after_the_end_of_its_map() -> None:
+    body = inner() | {"retry": {"max_attempts": 2, "backoff_ms": 10}}
+    machine = Machine({"f": double})
+    machine.start(flow([map_node(body, max_concurrency=2) | {"on_error": "skip"}]), {"xs": [1, 2]})
+    machine.tell(machine.failed(machine.take_job("m[0]"), JobError()))
+    machine.pause()
+    machine.fire()
+    machine.settle()
+    machine.tell(machine.failed(machine.take_job("m[1]"), JobError(retryable=False)))
+    machine.resume()
+    machine.settle()
+    assert not machine.jobs
+    assert machine.statuses()["m[0]"] is NodeStatus.CANCELLED
+    assert machine.types()[-1] == "run.completed"
+
+
 def test_collected_errors_stand_in_the_result() -> None:
     def fail(given: Json) -> int:
         if given["x"] == 1:
