@@ -53,6 +53,9 @@ def decide(state: RunState, fact: Fact, at: int) -> Outcome:
     """
     if not state.known and not isinstance(fact, _STARTS):
         return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
+    if state.known and state.header.workspace != fact.workspace:
+        # A token is good for its own workspace; the run of another one does not exist for it.
+        return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
     if state.known and state.header.status in ENDED:
         return _after_the_end(state, fact, at)
     idle = not state.known or state.header.head == state.header.tail or state.header.status == PAUSED

@@ -35,7 +35,7 @@ def _item_key(path: str, chunk: int) -> str:
 class RunState:
     """One run over a key-value store. Nothing reaches the store before `flush`."""
 
-    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_store", "run_id")
+    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_store", "_stored", "run_id")
 
     def __init__(self, run_id: str, store: KeyValue, graphs: GraphSource) -> None:
         self.run_id = run_id
@@ -44,12 +44,25 @@ class RunState:
         self._graph: Graph | None = None
         self._cache: dict[str, object] = {}
         self._dirty: set[str] = set()
+        self._stored: set[str] = set()
+
+    def rebind(self, store: KeyValue) -> None:
+        """Go on with another view of the same keys, which nobody else has written since `flush`."""
+        self._store = store
+
+    @property
+    def size(self) -> int:
+        """How many keys are held in memory."""
+        return len(self._cache)
 
     def _load(self, key: str, kind: type[_T]) -> _T | None:
         if key in self._cache:
             return self._cache[key]  # type: ignore[return-value]  # each key holds one kind
         data = self._store.get(key)
-        value = None if data is None else _DECODERS[kind].decode(data)
+        value = None
+        if data is not None:
+            value = _DECODERS[kind].decode(data)
+            self._stored.add(key)
         self._cache[key] = value
         return value  # type: ignore[return-value]  # what the decoder of `kind` gives
 
@@ -172,8 +185,10 @@ class RunState:
             value = self._cache[key]
             if value is not None:
                 self._store.set(key, _encode(value))
-            elif self._store.get(key) is not None:
+                self._stored.add(key)
+            elif key in self._stored or self._store.get(key) is not None:
                 self._store.delete(key)
+                self._stored.discard(key)
         self._dirty.clear()
 
     def snapshot(self) -> dict[str, bytes]:

@@ -14,7 +14,10 @@ class StreamSettings(Settings):
         6000, ge=1000, le=300_000, description="Silence after which an instance loses its partitions."
     )
     outputs_linger_ms: float = Field(
-        0, ge=0, le=100, description="How long outputs wait for company; 0 is quickest."
+        5,
+        ge=0,
+        le=100,
+        description="How long outputs wait for company while input waits too.",
     )
     delivery_timeout_s: float = Field(
         30, gt=0, le=300, description="How long a commit waits for its outputs before the processor ends."

@@ -22,8 +22,8 @@ from engine.decide import decide
 from engine.decision import Decision
 from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
 from engine.facts import Fact
-from engine.state import RunState
 from storage.cas import open_store
+from storage.kafka.changelogs import DEFAULT_STORE
 from storage.kafka.topics import (
     COMMAND_REPLIES,
     NODE_CANCELS,
@@ -39,14 +39,16 @@ from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
 from streams.state.definitions import Definitions
-from streams.state.run_store import RunStore
+from streams.state.run_cache import RunCache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from quixstreams.dataframe import StreamingDataFrame
     from quixstreams.models import HeadersTuples
     from quixstreams.state import State
 
     from engine.decide import Outcome
-    from engine.state import GraphSource
     from streams.runtime.settings import StreamSettings
 
 PROCESSOR = "coordinator"
@@ -65,16 +67,26 @@ def build(settings: StreamSettings) -> Topology:
     application = make_application(settings, PROCESSOR, transactional=True, commit_interval=COMMIT_INTERVAL_S)
     facts = application.topic(NODE_RESULTS, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(facts)
-    coordinator = Coordinator(Definitions(open_store(settings)))
+    coordinator = Coordinator(RunCache(Definitions(open_store(settings)), partition_stores(dataframe)))
     sink_outputs(dataframe.apply(coordinator.handle, stateful=True, expand=True, metadata=True), settings)
     return Topology(application, dataframe)
+
+
+def partition_stores(dataframe: StreamingDataFrame) -> Callable[[int], object]:
+    """Partition -> its open store, another object each time that the partition is assigned."""
+    manager, stream_id = dataframe.processing_context.state_manager, dataframe.stream_id
+
+    def store_of(partition: int) -> object:
+        return manager.get_store(stream_id, DEFAULT_STORE).partitions.get(partition)
+
+    return store_of
 
 
 class Coordinator:
     """What is done with a record of `node.results`."""
 
-    def __init__(self, graphs: GraphSource) -> None:
-        self._graphs = graphs
+    def __init__(self, runs: RunCache) -> None:
+        self._runs = runs
 
     def handle(
         self,
@@ -91,7 +103,7 @@ class Coordinator:
             code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
             return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
         context = message_context()
-        run_state = RunState(fact.run_id, RunStore(state), self._graphs)
+        run_state = self._runs.take(context.partition, fact.run_id, state)
         try:
             outcome = decide(run_state, fact, timestamp)
             outputs = [_output(effect) for effect in outcome.effects]
@@ -105,6 +117,7 @@ class Coordinator:
                 dead_letter(PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason)
             ]
         run_state.flush()
+        self._runs.keep(context.partition, run_state)
         return outputs
 
 

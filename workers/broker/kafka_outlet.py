@@ -22,19 +22,24 @@ POLL_S = 0.005
 IDLE_POLL_S = 0.5
 
 
+LINGER_MS = 5
+BUSY = 8
+"""With so many records on their way the next ones wait `LINGER_MS` for company: a request for each would cost
+the broker more than anything else. With fewer a record leaves at once."""
+
+
 class KafkaOutlet:
-    """Sends at once, acknowledged by all replicas.
+    """Sends at once, or in company when much is on its way; acknowledged by all replicas.
+
+    Results need no order among each other: the coordinator knows each by its attempt. So two producers do.
 
     A record that cannot be delivered ends the runner. Nothing is lost by that: its job is not committed.
     """
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer(
-            {
-                **clients.producer_config(bootstrap),
-                "socket.nagle.disable": True,
-                "error_cb": self._on_error,
-            }
+        self._prompt, self._batching = (
+            Producer({**clients.producer_config(bootstrap, linger_ms=linger), "error_cb": self._on_error})
+            for linger in (0, LINGER_MS)
         )
         self._undelivered = 0
         self._poller: asyncio.TimerHandle | None = None
@@ -52,9 +57,10 @@ class KafkaOutlet:
         self._schedule()
 
     def send(self, topic: str, key: bytes | None, value: bytes, delivered: Callable[[], None]) -> None:
-        """Hand the record to the producer, which sends it at once."""
+        """Hand the record to a producer."""
+        producer = self._prompt if self._undelivered < BUSY else self._batching
         try:
-            self._producer.produce(topic, value, key, on_delivery=partial(self._confirmed, delivered))
+            producer.produce(topic, value, key, on_delivery=partial(self._confirmed, delivered))
         except (BufferError, KafkaException) as error:
             self._failed(error)
             return
@@ -65,7 +71,7 @@ class KafkaOutlet:
     def send_unconfirmed(self, topic: str, key: bytes, value: bytes) -> None:
         """Hand the record to the producer; a full buffer drops it."""
         try:
-            self._producer.produce(topic, value, key)
+            self._batching.produce(topic, value, key)
         except (BufferError, KafkaException) as error:
             _log.debug("record_dropped", topic=topic, error=str(error))
 
@@ -73,8 +79,8 @@ class KafkaOutlet:
         """Wait for what is undelivered."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while (self._undelivered or len(self._producer)) and loop.time() < deadline:
-            self._producer.poll(0)
+        while (self._undelivered or len(self._prompt) or len(self._batching)) and loop.time() < deadline:
+            self._serve()
             await asyncio.sleep(POLL_S)
         if self._poller is not None:
             self._poller.cancel()
@@ -94,8 +100,12 @@ class KafkaOutlet:
         self._poller = asyncio.get_running_loop().call_later(delay, self._poll)
 
     def _poll(self) -> None:
-        self._producer.poll(0)
+        self._serve()
         self._schedule()
+
+    def _serve(self) -> None:
+        self._prompt.poll(0)
+        self._batching.poll(0)
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
