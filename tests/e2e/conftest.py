@@ -45,9 +45,7 @@ def functions() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def stack(
-    tmp_path_factory: pytest.TempPathFactory, functions: list[str], web: Web
-) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, functions: list[str], web: Web) -> Iterator[Stack]:
     """One coordinator, one runner."""
     data_dir = tmp_path_factory.mktemp("e2e") / "data"
     with running(data_dir, *functions, AOB_HTTP_ALLOW=web.address) as started:

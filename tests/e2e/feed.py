@@ -21,9 +21,7 @@ class Frame(NamedTuple):
     data: dict[str, Any]
 
 
-def frames(
-    stack: Stack, run_id: str, last_event_id: str | None = None, **parameters: str
-) -> Iterator[Frame]:
+def frames(stack: Stack, run_id: str, last_event_id: str | None = None, **parameters: str) -> Iterator[Frame]:
     """The frames of one connection, to its end."""
     headers = {"authorization": f"Bearer {stack.first.api_key}"}
     if last_event_id is not None:

@@ -166,9 +166,7 @@ def running(data_dir: Path, *options: str, **variables: str) -> Iterator[Stack]:
     env = inherited | {"AOB_DATA_DIR": str(data_dir)} | variables
     log = data_dir.parent / f"{data_dir.name}.log"
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [*AOB, "dev", *options], env=env, cwd=ROOT, stdout=output, stderr=output
-        )
+        process = subprocess.Popen([*AOB, "dev", *options], env=env, cwd=ROOT, stdout=output, stderr=output)
     try:
         until(
             lambda: (data_dir / "dev.json").exists() or process.poll() is not None, "the stack is up", START_S

@@ -25,7 +25,9 @@ GREET = row(
     call("tries", "e2e_flaky", {"failures": 1}, retry={"max_attempts": 3, "backoff_ms": 10}),
     inputs={"type": "object", "required": ["name"]},
 )
-WAITING = row("cli-waiting", signalled("gate", "go"), call("after", "e2e_echo", {"got": "${nodes.gate.output}"}))
+WAITING = row(
+    "cli-waiting", signalled("gate", "go"), call("after", "e2e_echo", {"got": "${nodes.gate.output}"})
+)
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(240)
 
-ECHO = row("http-echo", call("a", "e2e_echo", {"x": "${inputs.x}"}), inputs={"type": "object", "required": ["x"]})
+ECHO = row(
+    "http-echo", call("a", "e2e_echo", {"x": "${inputs.x}"}), inputs={"type": "object", "required": ["x"]}
+)
 WAITING = row("http-waiting", signalled("gate", "go"))
 PROBLEM = "application/problem+json"
 
@@ -35,9 +37,7 @@ def other_workspace(stack: Stack) -> httpx.Client:
             " VALUES (%s, %s, %s, 'admin', 'e2e', 0)",
             (workspace, digest, workspace),
         )
-    return httpx.Client(
-        base_url=stack.first.api_url, headers={"authorization": f"Bearer {key}"}, timeout=60
-    )
+    return httpx.Client(base_url=stack.first.api_url, headers={"authorization": f"Bearer {key}"}, timeout=60)
 
 
 def test_a_run_that_was_just_accepted_is_never_a_404(stack: Stack) -> None:
@@ -50,7 +50,9 @@ def test_a_run_that_was_just_accepted_is_never_a_404(stack: Stack) -> None:
 
 def test_wait_answers_with_the_finished_run(stack: Stack) -> None:
     stack.push(ECHO)
-    answer = stack.http.post("/v1/runs?wait=60", json={"workflow": "http-echo", "inputs": {"x": [1, None, "ü"]}})
+    answer = stack.http.post(
+        "/v1/runs?wait=60", json={"workflow": "http-echo", "inputs": {"x": [1, None, "ü"]}}
+    )
     assert answer.status_code == 200
     assert answer.json()["status"] == "COMPLETED"
     assert answer.json()["output"] == {"x": [1, None, "ü"]}
@@ -74,7 +76,9 @@ def test_an_idempotency_key_starts_one_run(stack: Stack) -> None:
     assert second.json()["run_id"] == first.json()["run_id"]
     assert second.json()["status"] == "COMPLETED"
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    starts = stack.rows("SELECT count(*) FROM event_log WHERE run_id = %s AND first_seq = 1", first.json()["run_id"])
+    starts = stack.rows(
+        "SELECT count(*) FROM event_log WHERE run_id = %s AND first_seq = 1", first.json()["run_id"]
+    )
     assert starts == [(1,)]
 
 
@@ -109,13 +113,17 @@ def test_a_batch_starts_a_thousand_runs(stack: Stack) -> None:
     problem = answer.json()["results"][-1]["problem"]
     assert (problem["status"], problem["errors"][0]["pointer"]) == (422, "/runs/999/inputs")
     until(
-        lambda: stack.rows("SELECT count(*) FROM runs WHERE workflow = %s AND status = 'COMPLETED'", workflow)
-        == [(999,)],
+        lambda: (
+            stack.rows("SELECT count(*) FROM runs WHERE workflow = %s AND status = 'COMPLETED'", workflow)
+            == [(999,)]
+        ),
         "999 runs have completed",
         120,
     )
     page = stack.http.get("/v1/runs", params={"workflow": workflow, "limit": 600}).json()
-    rest = stack.http.get("/v1/runs", params={"workflow": workflow, "limit": 600, "after": page["next"]}).json()
+    rest = stack.http.get(
+        "/v1/runs", params={"workflow": workflow, "limit": 600, "after": page["next"]}
+    ).json()
     listed = {run["run_id"] for run in page["runs"] + rest["runs"]}
     assert listed == {result["run"]["run_id"] for result in answer.json()["results"][:-1]}
 
@@ -128,7 +136,9 @@ def test_the_timeline_is_paged_without_hole(stack: Stack) -> None:
     seqs: list[int] = []
     after: int | None = 0
     while after is not None:
-        page = stack.http.get(f"/v1/runs/{run['run_id']}/timeline", params={"after": after, "limit": 3}).json()
+        page = stack.http.get(
+            f"/v1/runs/{run['run_id']}/timeline", params={"after": after, "limit": 3}
+        ).json()
         assert len(page["events"]) <= 3
         seqs += [event["seq"] for event in page["events"]]
         after = page.get("next")
