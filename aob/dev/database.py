@@ -196,8 +196,7 @@ def _clear_stale(data: Path, sockets: Path) -> None:
     if not pid_file.exists():
         return
     pid = int(pid_file.read_text().split("\n", 1)[0])
-    # psutil is annotated in part only.
-    if not is_running(pid) or psutil.Process(pid).name() != "postgres":  # type: ignore[no-untyped-call]
+    if not is_running(pid) or psutil.Process(pid).name() != "postgres":
         pid_file.unlink()
         (sockets / SOCKET_NAME).unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from confluent_kafka import Consumer, Producer
 
 PARTITIONER = "murmur2"
-"""Java's partitioner: librdkafka's default differs, and a run's records must meet on one partition (design rule 7)."""
+"""Java's partitioner. librdkafka's default differs, and a run's records must meet on one partition."""
 
 Config = dict[str, str | int | float | bool]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine import events
@@ -67,7 +68,7 @@ class Run:
         """A whole run of nodes in a row."""
         names = [f"n{number}" for number in range(nodes)]
         steps = [self.decide(started(), scheduled(names[0]))]
-        for name, following in zip(names, names[1:], strict=False):
+        for name, following in pairwise(names):
             steps.append(self.decide(succeeded(name, output), scheduled(following)))
         steps.append(self.decide(succeeded(names[-1], output), events.RunCompleted(output=output)))
         return steps

@@ -127,7 +127,7 @@ def test_topics_are_not_made_by_using_them(bootstrap: str) -> None:
 def test_only_this_machine_can_connect(tmp_path: Path) -> None:
     spec, _ = kafka_spec(tmp_path)
     with running(spec, tmp_path / "kafka.log") as process:
-        connections = psutil.Process(process.pid).net_connections("tcp")  # type: ignore[no-untyped-call]
+        connections = psutil.Process(process.pid).net_connections("tcp")
         listening = {
             found.laddr.ip.removeprefix("::ffff:") for found in connections if found.status == "LISTEN"
         }
