@@ -78,10 +78,10 @@ class Attempts:
         try:
             job = decode(record.value)
         except WireError as error:
-            bury(self._outlet, waiting, "UNDECODABLE", str(error))
+            bury(self._outlet, waiting, "UNREADABLE", str(error))
             return
         if not isinstance(job, Job):
-            bury(self._outlet, waiting, "NOT_A_JOB", f"a job topic holds no {type(job).__name__}")
+            bury(self._outlet, waiting, "UNEXPECTED_RECORD", f"a job topic holds no {type(job).__name__}")
             return
         job_id = job.id
         known = self._known.get(job_id)

@@ -170,8 +170,8 @@ async def test_garbage_goes_to_the_dead_letters_and_work_goes_on() -> None:
         assert await m.output(job()) == {}
         letters = [decode(value) for value in m.broker.values(DEAD_LETTERS)]
         assert [letter.code for letter in letters if isinstance(letter, DeadLetter)] == [
-            "UNDECODABLE",
-            "NOT_A_JOB",
+            "UNREADABLE",
+            "UNEXPECTED_RECORD",
         ]
         assert isinstance(letters[0], DeadLetter)
         assert (letters[0].value, letters[0].topic, letters[0].offset) == (b"garbage", MEDIUM, 0)
