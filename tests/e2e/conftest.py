@@ -1,4 +1,4 @@
-"""One stack for the session: `aob dev` as a real process, with the functions of the examples and of the tests."""
+"""One stack for the session: `aob dev` as a real process, with functions of the examples and of the tests."""
 
 from __future__ import annotations
 

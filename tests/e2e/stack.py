@@ -1,4 +1,4 @@
-"""The stack under test, as its users see it: `aob dev` as a process, the CLI, HTTP, the tables, the topics."""
+"""The stack under test, as its users see it: `aob dev` as a process, the CLI, HTTP, the tables."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.feed import frames, numbers
+from tests.e2e.feed import Frame, frames, numbers
 from tests.e2e.workflows import busy, call, row
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def test_a_live_stream_has_every_event_once_and_ends_with_the_run(stack: Stack) 
 
 def test_a_reader_resumes_exactly_behind_what_it_has(stack: Stack) -> None:
     run_id = stack.start(busy("feed-resumed", 0.1))
-    seen = []
+    seen: list[Frame] = []
     last: str | None = None
     connections = 0
     while not seen or seen[-1].event != "run.completed":

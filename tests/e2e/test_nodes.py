@@ -155,7 +155,7 @@ def test_an_http_node_reaches_nothing_inside(stack: Stack, web: Web) -> None:
             "http://169.254.169.254/latest/meta-data",
             f"http://[::ffff:127.0.0.1]:{server.server_address[1]}/",
             f"{web.url}/away?http://{inside}/",
-            "file:///etc/passwd",
+            "ftp://127.0.0.1/",
         ]
         runs = [
             stack.start(row("nodes-ssrf", http("get", "${inputs.url}")), inputs={"url": url}) for url in urls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 Json = dict[str, Any]
@@ -25,7 +26,7 @@ def signalled(node_id: str, signal: str) -> Json:
 def row(name: str, *nodes: Json, **more: object) -> Json:
     """A workflow whose nodes run one after the other."""
     ids = [node["id"] for node in nodes]
-    edges = [{"from": before, "to": after} for before, after in zip(ids, ids[1:], strict=False)]
+    edges = [{"from": before, "to": after} for before, after in pairwise(ids)]
     return {"name": name, "nodes": list(nodes), "edges": edges, **more}
 
 
