@@ -25,6 +25,9 @@ TRANSACTION_TIMEOUT_MS = 10_000
 
 _MIB = 1024 * 1024
 
+GATHERED_BYTES = 256 * 1024
+"""Input that is worth a fetch of its own."""
+
 # RocksDB's defaults are made for a few large stores; here is one small store per partition. The block
 # cache is one for the process: quixstreams shares it between options of the same size.
 _ROCKSDB = RocksDBOptions(
@@ -65,7 +68,7 @@ class _Application(Application):
         super()._on_assign(_, topic_partitions)
 
 
-def make_application(
+def make_application(  # noqa: PLR0913 (each says something of its own)
     settings: StreamSettings,
     processor: str,
     *,
@@ -74,13 +77,15 @@ def make_application(
     commit_every: int = 0,
     poll_timeout: float = 0.05,
     start_offset: StartOffset | None = None,
+    gather_ms: int = 0,
 ) -> Application:
     """The application of `processor`, named the same over restarts of this instance.
 
     `transactional`: state, changelog and offsets commit together; what leaves through `Outputs` leaves at
     once, outside. `commit_interval` and `poll_timeout` are seconds; `commit_every` counts input records, 0
     for no bound. `start_offset` overrules the group's committed offsets. Topics and changelogs must exist
-    (`aob topics create`): TopicNotFoundError otherwise.
+    (`aob topics create`): TopicNotFoundError otherwise. `gather_ms`: how long a fetch may wait for more
+    input, in a processor that nobody waits for; a fetch for each record would cost the broker more than it.
     """
     member = f"aob.{processor}.{settings.instance_id}"
     producer: dict[str, str | int] = {"partitioner": PARTITIONER, "linger.ms": 0}
@@ -102,7 +107,8 @@ def make_application(
             "group.instance.id": member,
             "session.timeout.ms": settings.session_timeout_ms,
             "heartbeat.interval.ms": settings.session_timeout_ms // 3,
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": gather_ms or 50,
+            "fetch.min.bytes": GATHERED_BYTES if gather_ms else 1,
             "fetch.queue.backoff.ms": 5,
             "fetch.error.backoff.ms": 20,
             "log.connection.close": False,

@@ -50,6 +50,9 @@ LONGEST_WAIT_S = 0.05
 SHORTEST_GAP_S = 0.01
 """Between writes because the log is drained: under load that happens after nearly every record."""
 
+GATHER_MS = 10
+"""How long a fetch waits for more decisions: the read model is a batch behind anyhow."""
+
 COPY_OFFSETS_EVERY_S = 1.0
 FIRST_BACKOFF_S = 0.25
 LONGEST_BACKOFF_S = 10.0
@@ -78,6 +81,7 @@ def build(settings: StreamSettings) -> Topology:
         # An idle loop turns this often: a batch that came too soon after the last waits no longer.
         poll_timeout=SHORTEST_GAP_S,
         start_offset=outbox.take,
+        gather_ms=GATHER_MS,
     )
     events = application.topic(WORKFLOW_EVENTS, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(events)
