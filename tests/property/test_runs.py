@@ -37,13 +37,18 @@ SMALL_BOUNDS = {
 }
 """Bounds that small graphs meet all the time."""
 
+BOUNDS: dict[str, dict[str, int]] = {
+    "usual bounds": {},
+    "small bounds": SMALL_BOUNDS,
+    "a step at a time": {"engine.flow.turn.EVENT_LIMIT": 2},
+}
 
-@pytest.fixture(params=["usual bounds", "small bounds"], scope="module")
+
+@pytest.fixture(params=BOUNDS, scope="module")
 def bounds(request: pytest.FixtureRequest) -> Iterator[None]:
     with ExitStack() as stack:
-        if request.param == "small bounds":
-            for name, bound in SMALL_BOUNDS.items():
-                stack.enter_context(patch(name, bound))
+        for name, bound in BOUNDS[request.param].items():
+            stack.enter_context(patch(name, bound))
         yield
 
 
@@ -54,7 +59,7 @@ def bounds(request: pytest.FixtureRequest) -> Iterator[None]:
     inline_limit=st.sampled_from(INLINE_LIMITS),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_any_run_ends_as_its_graph_says(
     workflow: dict[str, Any], given_inputs: dict[str, Any], inline_limit: int, seed: int
 ) -> None:

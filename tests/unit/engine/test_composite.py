@@ -144,6 +144,34 @@ def test_inputs_by_reference_are_worked_out_by_a_runner() -> None:
     assert machine.output() == 100
 
 
+def test_the_next_attempt_works_its_inputs_out_again() -> None:
+    machine = Machine({"f": lambda given: len(given["x"])}, inline_limit=60)
+    workflow = flow([composite(retry={"max_attempts": 2, "backoff_ms": 10})])
+    machine.start(workflow, {"n": "x" * 100})
+    machine.finish("a$inputs")
+    machine.tell(machine.failed(machine.take_job("c"), JobError()))
+    machine.settle()
+    machine.fire()
+    machine.settle()
+    assert [job.id for job in machine.jobs] == [f"{RUN}/a$inputs/2"]
+    machine.run()
+    assert machine.output() == 100
+
+
+def test_a_cancelled_run_does_not_wait_for_the_inputs_of_the_next_attempt() -> None:
+    machine = Machine(inline_limit=60)
+    workflow = flow([composite(retry={"max_attempts": 2, "backoff_ms": 10})])
+    machine.start(workflow, {"n": "x" * 100})
+    machine.finish("a$inputs")
+    machine.tell(machine.failed(machine.take_job("c"), JobError()))
+    machine.settle()
+    machine.fire()
+    machine.settle()
+    machine.cancel()
+    assert machine.types()[-1] == "run.cancelled"
+    assert machine.cancels[-1].paths == ["a$inputs"]
+
+
 def test_a_paused_run_starts_no_child() -> None:
     machine = Machine({"f": lambda given: len(given["x"])}, inline_limit=60)
     machine.start(flow([composite()]), {"n": "x" * 100})

@@ -202,6 +202,17 @@ def test_cancel_ends_a_pause(paused: bool) -> None:  # noqa: FBT001 (a case)
     assert list(world.stores["r0_test"]) == ["h"]
 
 
+def test_nothing_more_is_skipped_in_a_run_that_stops() -> None:
+    world = machine()
+    world.start(flow([fn("a"), fn("b"), fn("c")], "a > b if false"))
+    world.pause()
+    world.finish("a")
+    world.cancel()
+    world.settle()
+    assert "b" not in world.statuses()
+    assert world.types()[-1] == "run.cancelled"
+
+
 def test_an_attempt_that_is_due_does_not_begin_in_a_run_that_stops() -> None:
     world = machine()
     inner = {
