@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
+import tempfile
 import zlib
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import orjson
 
 from aob.dev.data_dir import write_private
 from aob.dev.errors import DevError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 HOST = "127.0.0.1"
 # Below the range from which the kernel takes ports of outgoing connections: a port from there could be gone
 # when its process restarts.
 FIRST_PORT, LAST_PORT = 15_000, 31_999
+
+_reserved: dict[int, int] = {}
+"""Port -> the open file whose lock says that this process means to use it."""
 
 
 def is_free(port: int) -> bool:
@@ -28,6 +31,26 @@ def is_free(port: int) -> bool:
             candidate.listen(1)
         except OSError:
             return False
+    return True
+
+
+def reserve(port: int) -> bool:
+    """Take a port for the life of this process; False when another stack of this user has it.
+
+    A broker listens seconds after its port was chosen: without this, two stacks that start together would
+    choose the same one, and the slower would work on the other's broker.
+    """
+    if port in _reserved:
+        return True
+    folder = Path(tempfile.gettempdir()) / f"aob-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor = os.open(folder / str(port), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    _reserved[port] = descriptor
     return True
 
 
@@ -49,7 +72,7 @@ class PortBook:
     def allot(self, name: str, preferred: int | None = None) -> int:
         """Return the port of `name`: the remembered one, else the preferred one, else any free one."""
         for port in (self._remembered.get(name), preferred):
-            if port is not None and port not in self._taken and is_free(port):
+            if port is not None and self._may_have(port):
                 return self._keep(name, port)
         return self._keep(name, self._search())
 
@@ -59,7 +82,7 @@ class PortBook:
         Raises:
             DevError: It is taken.
         """
-        if port in self._taken or not is_free(port):
+        if not self._may_have(port):
             raise DevError(
                 f"port {port} is taken by another process. Choose another with {option}, or leave it out."
             )
@@ -69,9 +92,12 @@ class PortBook:
         for _ in range(FIRST_PORT, LAST_PORT):
             port = self._next
             self._next = port + 1 if port < LAST_PORT else FIRST_PORT
-            if port not in self._taken and is_free(port):
+            if self._may_have(port):
                 return port
         raise DevError(f"no free port between {FIRST_PORT} and {LAST_PORT} on {HOST}")
+
+    def _may_have(self, port: int) -> bool:
+        return port not in self._taken and is_free(port) and reserve(port)
 
     def _keep(self, name: str, port: int) -> int:
         self._taken.add(port)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,3 +63,24 @@ def test_a_port_that_was_asked_for_is_taken_or_refused(tmp_path: Path, taken_por
     assert PortBook(tmp_path / "ports.json").claim("api", free, "--port") == free
     with pytest.raises(DevError, match=rf"port {taken_port} is taken .* --port"):
         book.claim("api", taken_port, "--port")
+
+
+RESERVE = """
+import sys
+from aob.dev.ports import reserve
+print(reserve(int(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_port_on_which_another_stack_does_not_listen_yet_is_left_to_it(tmp_path: Path) -> None:
+    with socket.create_server((HOST, 0)) as server:
+        port = server.getsockname()[1]
+    command = [sys.executable, "-c", RESERVE, str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert PortBook(tmp_path / "ports.json").allot("kafka", port) != port
+        other.communicate("")
+
+    assert PortBook(tmp_path / "other.json").allot("kafka", port) == port
