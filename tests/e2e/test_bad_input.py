@@ -13,12 +13,15 @@ from engine.effects import ArmTimer, CancelJobs, Job
 from engine.errors import NodeError
 from engine.facts import JobFailed, JobSucceeded, TimerFired
 from engine.payload import inline
-from storage.wire import Record, encode
+from storage.wire import Record, decode, encode
 from tests.e2e.records import REPLY_PARTITION, Records
 from tests.e2e.workflows import call, row
+from tests.support.kafka import read_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from confluent_kafka import Message
 
     from tests.e2e.stack import Stack
 
@@ -232,15 +235,19 @@ def test_garbage_on_the_topics_between_our_processes_stops_nobody(records: Recor
     records.send("node.cancels", [(STRANGER.encode(), encode(gone))])
 
 
-def test_a_job_of_a_run_that_does_not_exist_is_done_and_ignored(stack: Stack, records: Records) -> None:
+@pytest.mark.parametrize(("kind", "outcome"), [("function", JobSucceeded), ("no-such-kind", JobFailed)])
+def test_a_job_of_a_run_that_does_not_exist_is_done_and_its_result_ignored(
+    stack: Stack, records: Records, kind: str, outcome: type[Record]
+) -> None:
+    run_id = new_run_id()
     job = Job(
-        workspace="default",
-        run_id=new_run_id(),
-        path="a",
-        attempt=1,
-        kind="no-such-kind",
-        created_at=1,
-        function="e2e_echo",
+        workspace="default", run_id=run_id, path="a", attempt=1, kind=kind, created_at=1, function="e2e_echo"
     )
     records.send("node.jobs.medium", [(job.id.encode(), encode(job))])
-    assert stack.http.get(f"/v1/runs/{job.run_id}").status_code == 404
+
+    def told(messages: list[Message]) -> bool:
+        facts = [decode(message.value()) for message in messages if message.key() == run_id.encode()]
+        return any(isinstance(fact, outcome) for fact in facts)
+
+    read_until(stack.first.kafka, "node.results", told)
+    assert stack.http.get(f"/v1/runs/{run_id}").status_code == 404

@@ -74,7 +74,7 @@ def test_a_reader_comes_through_a_kill_of_the_feed(stack: Stack) -> None:
                 seen.extend(frames(stack, run_id, seen[-1].id if seen else None))
             except httpx.TransportError as error:
                 breaks.append(str(error))
-                time.sleep(0.05)
+                until(lambda: is_ready(stack.first.fanout_url), "the feed is back")
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
