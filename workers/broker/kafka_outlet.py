@@ -71,7 +71,7 @@ class KafkaOutlet:
     def send_unconfirmed(self, topic: str, key: bytes, value: bytes) -> None:
         """Hand the record to the producer; a full buffer drops it."""
         try:
-            # A reader waits for lines, and the feed ends with the run: they must not come after its last event.
+            # The feed ends with the run: lines should not come after its last event.
             self._prompt.produce(topic, value, key)
         except (BufferError, KafkaException) as error:
             _log.debug("record_dropped", topic=topic, error=str(error))
