@@ -112,7 +112,8 @@ def test_a_group_of_one_joins_at_once(bootstrap: str) -> None:
     assert joined
 
     broker = ConfigResource(ResourceType.BROKER, "1")
-    (described,) = AdminClient({"bootstrap.servers": bootstrap}).describe_configs([broker]).values()
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    (described,) = admin.describe_configs([broker]).values()
     # By default a group waits 3 s for more members.
     assert described.result()["group.initial.rebalance.delay.ms"].value == "0"
 
