@@ -8,7 +8,7 @@ from quixstreams import message_context
 
 from engine.dead_letter import DeadLetter
 from storage.kafka.topics import DEAD_LETTERS
-from storage.wire import encode
+from storage.wire import WireError, encode
 from streams.runtime.outputs import Output
 
 if TYPE_CHECKING:
@@ -43,6 +43,22 @@ def dead_letter(
         at=timestamp,
     )
     return Output(DEAD_LETTERS, key, encode(letter))
+
+
+def unusable(
+    processor: str,
+    value: bytes | None,
+    key: bytes | None,
+    timestamp: int,
+    headers: HeadersTuples | None,
+    error: ValueError,
+) -> Output:
+    """As `dead_letter`, for a record that is not what its topic holds; `error` says why.
+
+    An error that came of a WireError means that the bytes could not be read at all.
+    """
+    code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
+    return dead_letter(processor, value, key, timestamp, headers, code=code, reason=str(error))
 
 
 def _to_bytes(content: str | bytes | None) -> bytes:

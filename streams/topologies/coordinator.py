@@ -34,7 +34,7 @@ from storage.kafka.topics import (
 )
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
-from streams.runtime.dead_letters import dead_letter
+from streams.runtime.dead_letters import dead_letter, unusable
 from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
@@ -100,8 +100,7 @@ class Coordinator:
         try:
             fact = _read(value, key)
         except ValueError as error:
-            code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
-            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
+            return [unusable(PROCESSOR, value, key, timestamp, headers, error)]
         context = message_context()
         run_state = self._runs.take(context.partition, fact.run_id, state)
         try:

@@ -26,7 +26,7 @@ from storage.registry import registry_key
 from storage.tokens import HEADER, Claims, Tokens
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
-from streams.runtime.dead_letters import dead_letter
+from streams.runtime.dead_letters import dead_letter, unusable
 from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
@@ -81,8 +81,7 @@ class Materializer:
         try:
             command = _read(value)
         except ValueError as error:
-            code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
-            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
+            return [unusable(PROCESSOR, value, key, timestamp, headers, error)]
         try:
             claims = self._claims(command, key, timestamp, headers)
             before = _load(state, claims.workspace, command.name)

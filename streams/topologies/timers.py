@@ -23,7 +23,7 @@ from engine.ids import is_run_id
 from storage.kafka.topics import NODE_RESULTS, TIMERS
 from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
-from streams.runtime.dead_letters import dead_letter
+from streams.runtime.dead_letters import unusable
 from streams.runtime.outputs import Output, Outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
@@ -74,8 +74,7 @@ def build(settings: StreamSettings, clock: Callable[[], float] = time.time) -> T
         try:
             timer = _read(value, key)
         except ValueError as error:
-            code = "UNREADABLE" if isinstance(error.__cause__, WireError) else "UNEXPECTED_RECORD"
-            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=str(error))]
+            return [unusable(PROCESSOR, value, key, timestamp, headers, error)]
         queues.add(message_context().partition, timer)
         return []
 
