@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # The serial collector: on a small heap its pauses are short, and it runs no threads beside the processes.
-HEAP = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+HEAP = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+ExitOnOutOfMemoryError",
+)
 # Quiet about a class-data archive that does not fit: the JVM then starts without it.
 QUIET_JVM = ("-Xlog:disable", "-Djava.awt.headless=true")
 FORMAT_TIMEOUT_S = 60

@@ -12,6 +12,7 @@ import msgspec
 import rfc8785
 
 from engine.errors import Issue, Refusal
+from engine.json_text import JsonTextError, decode_text
 from engine.model.workflow import InputsSchema, Workflow
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
@@ -38,11 +39,11 @@ def pointer(parts: object) -> str:
 
 
 def decode_json(data: bytes) -> Any:  # noqa: ANN401 (any JSON value)
-    """Decode JSON; Refusal JSON_INVALID says where it breaks off."""
+    """Decode JSON; Refusal JSON_INVALID says where it breaks off, or that it is nested too deeply."""
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        code, message = "JSON_INVALID", f"this is not JSON: {error}"
+        return decode_text(data)
+    except JsonTextError as error:
+        code, message = "JSON_INVALID", str(error)
         raise Refusal(code, message, [Issue("", message, code)]) from error
 
 
