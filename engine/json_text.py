@@ -1,4 +1,4 @@
-"""JSON from outside: the one rule of what is let in, so that no later reader has to fear what was accepted."""
+"""JSON from outside: the one rule of what is let in, so that no later reader has to fear what was."""
 
 from __future__ import annotations
 
