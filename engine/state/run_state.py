@@ -35,7 +35,7 @@ def _item_key(path: str, chunk: int) -> str:
 class RunState:
     """One run over a key-value store. Nothing reaches the store before `flush`."""
 
-    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_store", "_stored", "run_id")
+    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_is_whole", "_store", "_stored", "run_id")
 
     def __init__(self, run_id: str, store: KeyValue, graphs: GraphSource) -> None:
         self.run_id = run_id
@@ -45,6 +45,8 @@ class RunState:
         self._cache: dict[str, object] = {}
         self._dirty: set[str] = set()
         self._stored: set[str] = set()
+        # Every key of the run is in memory: what is not there is not in the store either.
+        self._is_whole = False
 
     def rebind(self, store: KeyValue) -> None:
         """Go on with another view of the same keys, which nobody else has written since `flush`."""
@@ -58,13 +60,16 @@ class RunState:
     def _load(self, key: str, kind: type[_T]) -> _T | None:
         if key in self._cache:
             return self._cache[key]  # type: ignore[return-value]  # each key holds one kind
-        data = self._store.get(key)
+        data = self._read(key)
         value = None
         if data is not None:
             value = _DECODERS[kind].decode(data)
             self._stored.add(key)
         self._cache[key] = value
         return value  # type: ignore[return-value]  # what the decoder of `kind` gives
+
+    def _read(self, key: str) -> bytes | None:
+        return None if self._is_whole else self._store.get(key)
 
     def _edit(self, key: str, kind: type[_T]) -> _T:
         value = self._load(key, kind)
@@ -115,7 +120,7 @@ class RunState:
         key = _item_key(path, index // ITEMS_IN_CHUNK)
         chunk = self._cache.get(key)
         if chunk is None:
-            chunk = _items.decode(self._store.get(key) or b"[]")
+            chunk = _items.decode(self._read(key) or b"[]")
             self._cache[key] = chunk
         return cast("list[msgspec.Raw]", chunk)[index % ITEMS_IN_CHUNK]
 
@@ -129,8 +134,9 @@ class RunState:
         return [] if steps is None else steps.steps
 
     def create(self, header: RunHeader) -> None:
-        """Begin the run."""
+        """Begin the run: without a header it has no keys."""
         self._put(_HEADER, header)
+        self._is_whole = True
 
     def set_start(self, event: RunStarted) -> None:
         """Keep what the run began with."""
@@ -186,7 +192,7 @@ class RunState:
             if value is not None:
                 self._store.set(key, _encode(value))
                 self._stored.add(key)
-            elif key in self._stored or self._store.get(key) is not None:
+            elif key in self._stored or self._read(key) is not None:
                 self._store.delete(key)
                 self._stored.discard(key)
         self._dirty.clear()
