@@ -35,13 +35,14 @@ def _item_key(path: str, chunk: int) -> str:
 class RunState:
     """One run over a key-value store. Nothing reaches the store before `flush`."""
 
-    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_is_whole", "_store", "_stored", "run_id")
+    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_header", "_is_whole", "_store", "_stored", "run_id")
 
     def __init__(self, run_id: str, store: KeyValue, graphs: GraphSource) -> None:
         self.run_id = run_id
         self._store = store
         self._graphs = graphs
         self._graph: Graph | None = None
+        self._header: RunHeader | None = None
         self._cache: dict[str, object] = {}
         self._dirty: set[str] = set()
         self._stored: set[str] = set()
@@ -86,15 +87,20 @@ class RunState:
     @property
     def known(self) -> bool:
         """Whether anything was ever decided for the run."""
-        return self._load(_HEADER, RunHeader) is not None
+        return self._header is not None or self._load_header() is not None
 
     @property
     def header(self) -> RunHeader:
         """The run itself; KeyError when it is not known."""
-        header = self._load(_HEADER, RunHeader)
+        header = self._header or self._load_header()
         if header is None:
             raise KeyError(self.run_id)
         return header
+
+    def _load_header(self) -> RunHeader | None:
+        # Read many times in a decision: kept apart from the other keys.
+        self._header = self._load(_HEADER, RunHeader)
+        return self._header
 
     @property
     def start(self) -> RunStarted:
@@ -136,6 +142,7 @@ class RunState:
     def create(self, header: RunHeader) -> None:
         """Begin the run: without a header it has no keys."""
         self._put(_HEADER, header)
+        self._header = header
         self._is_whole = True
 
     def set_start(self, event: RunStarted) -> None:
