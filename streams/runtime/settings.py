@@ -14,7 +14,7 @@ class StreamSettings(Settings):
         6000, ge=1000, le=300_000, description="Silence after which an instance loses its partitions."
     )
     outputs_linger_ms: float = Field(
-        5,
+        10,
         ge=0,
         le=100,
         description="How long outputs wait for company while input waits too.",

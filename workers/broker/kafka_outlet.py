@@ -22,10 +22,10 @@ POLL_S = 0.005
 IDLE_POLL_S = 0.5
 
 
-LINGER_MS = 5
+LINGER_MS = 10
 BUSY = 8
-"""With so many records on their way the next ones wait `LINGER_MS` for company: a request for each would cost
-the broker more than anything else. With fewer a record leaves at once."""
+"""With so many outcomes due or on their way a record waits `LINGER_MS` for company: a request for each would
+cost the broker more than anything else. With fewer it leaves at once."""
 
 
 class KafkaOutlet:
@@ -42,6 +42,7 @@ class KafkaOutlet:
             for linger in (0, LINGER_MS)
         )
         self._undelivered = 0
+        self._expected = 0
         self._poller: asyncio.TimerHandle | None = None
         self._idle = True
         self._failed: Callable[[Exception], None] = lambda _: None
@@ -56,9 +57,14 @@ class KafkaOutlet:
         self._failed = failed
         self._schedule()
 
+    def expect(self, jobs: int) -> None:
+        """So many jobs have just come together."""
+        self._expected = jobs
+
     def send(self, topic: str, key: bytes | None, value: bytes, delivered: Callable[[], None]) -> None:
         """Hand the record to a producer."""
-        producer = self._prompt if self._undelivered < BUSY else self._batching
+        producer = self._prompt if self._undelivered + self._expected < BUSY else self._batching
+        self._expected = max(0, self._expected - 1)
         try:
             producer.produce(topic, value, key, on_delivery=partial(self._confirmed, delivered))
         except (BufferError, KafkaException) as error:

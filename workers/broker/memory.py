@@ -171,6 +171,9 @@ class MemoryOutlet:
         if not self.holding:
             asyncio.get_running_loop().call_soon(self.release)
 
+    def expect(self, jobs: int) -> None:
+        """Nothing to save here."""
+
     def send_unconfirmed(self, topic: str, key: bytes, value: bytes) -> None:
         """Store the record."""
         self._broker.records.setdefault((topic, 0), []).append((key, value))

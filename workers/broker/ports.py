@@ -93,7 +93,7 @@ class CancelFeed(Protocol):
 
 
 class Outlet(Protocol):
-    """Where outcomes go. Records of one key stay in order."""
+    """Where outcomes go, in no order among each other."""
 
     @property
     def undelivered(self) -> int:
@@ -102,6 +102,9 @@ class Outlet(Protocol):
 
     def start(self, failed: Callable[[Exception], None]) -> None:
         """Begin; `failed` hears of a record that could not be delivered."""
+
+    def expect(self, jobs: int) -> None:
+        """So many jobs have just come together: their outcomes may leave together."""
 
     def send(self, topic: str, key: bytes | None, value: bytes, delivered: Callable[[], None]) -> None:
         """Send at once; `delivered` is called on the loop when the broker has confirmed the record."""

@@ -97,6 +97,7 @@ class Runner:
 
     def received(self, records: Sequence[Record]) -> None:
         """Queue records and start what can be started."""
+        self._outlet.expect(len(records))
         self._intake.received(records)
         self._fill()
 
