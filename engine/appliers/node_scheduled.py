@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.appliers.changes import move, take_compensation
 from engine.appliers.insides import open_inside
 from engine.ids import base_path, place
-from engine.state import MutableRun, NodeStatus
+from engine.state import MutableRun, NodeStatus, Stored
 
 if TYPE_CHECKING:
     from engine.events import NodeScheduled
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 def apply(run: MutableRun, event: NodeScheduled) -> None:
     """An attempt is queued. With an auxiliary job its owner begins to resolve."""
     node = run.edit_node(event.path)
-    began = node.status != NodeStatus.PENDING or node.resolving
+    first = node.status is NodeStatus.PENDING
+    began = not first or node.resolving
     move(run, event.path, node, NodeStatus.QUEUED)
     node.attempt, node.resolving = event.attempt, False
+    if event.path in run.graph.by_id:
+        if first:
+            take_compensation(run, event.path)
+        return
     if began:
         return
-    if event.path in run.graph.by_id:
-        take_compensation(run, event.path)
-        return
+    if event.stores:
+        node.stored = Stored(nodes=event.stores)
     where = place(event.path)
     if where.aux is None:
         open_inside(run, where)
@@ -31,7 +35,9 @@ def apply(run: MutableRun, event: NodeScheduled) -> None:
         _cover(run, where.owner, event.covers)
     elif where.owner:
         owner = run.edit_node(base_path(event.path))
-        if where.item is not None or where.visit is not None:
+        inside = where.item is not None or where.visit is not None
+        # A later attempt is open already, and so is one that had something stored.
+        if inside and owner.status is NodeStatus.PENDING and not owner.resolving:
             open_inside(run, where)
         owner.resolving = owner.status is not NodeStatus.RUNNING
 

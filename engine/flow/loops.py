@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def open_loop(turn: Turn, path: str, _attempt: int) -> None:
-    """Step `open_loop`: begin with iteration 0."""
-    if turn.run.node(path).status is not NodeStatus.PENDING:
+    """Step `open_loop`: begin with iteration 0, unless the run has come to stop in between."""
+    if turn.run.node(path).status is not NodeStatus.PENDING or turn.run.header.stopping:
         return
     node = turn.run.graph.node(path)
     turn.emit(NodeStarted(path=path, attempt=1, node_type="loop", total=node.max_iterations))
@@ -53,7 +53,8 @@ def iterate(turn: Turn, path: str, _cursor: int) -> None:
         fail(turn, path, 1, NodeError(error.code, error.message, path))
         return
     if isinstance(verdict, Remote):
-        schedule_work(turn, aux_path(path, "condition"), 1, verdict)
+        # Every iteration asks anew: as an attempt of its own, or its job would pass for the one before.
+        schedule_work(turn, aux_path(path, "condition"), state.box.next, verdict)
     else:
         go_on(turn, path, again=verdict.value() is True)
 

@@ -35,9 +35,9 @@ _EMPTY_LIST: Final = inline([])
 
 
 def open_map(turn: Turn, path: str, attempt: int) -> None:
-    """Step `open_map`: work out the items; over large data a runner does."""
+    """Step `open_map`: work out the items (over large data a runner does), unless the run stops by now."""
     state = turn.run.node(path)
-    if state.status is not NodeStatus.PENDING or state.resolving:
+    if state.status is not NodeStatus.PENDING or state.resolving or turn.run.header.stopping:
         return
     try:
         source = resolve(turn, path, turn.run.graph.node(path).body, GATHER_LIMIT)

@@ -44,6 +44,17 @@ def test_what_it_needs_may_lie_in_the_cas(inline_limit: int) -> None:
     assert len(questions) == (4 if inline_limit == 30 else 0)
 
 
+def test_each_question_over_a_reference_is_a_job_of_its_own() -> None:
+    machine = Machine({"f": lambda _: "x" * 99}, inline_limit=30)
+    machine.start(flow([loop("size(output) > 1", inner(), max_iterations=3)]))
+    machine.finish("l#0")
+    first = machine.do(machine.take_job("l$condition"))
+    machine.tell(first)
+    machine.finish("l#1")
+    assert machine.tell(first).events == []
+    assert [job.id for job in machine.jobs] == [f"{RUN}/l$condition/2"]
+
+
 def test_only_two_iterations_are_kept() -> None:
     machine = Machine({"f": plus_one})
     machine.start(flow([loop("true", max_iterations=100)]))
@@ -179,4 +190,24 @@ def test_a_paused_run_begins_no_iteration() -> None:
     assert not machine.jobs
     machine.resume()
     machine.run()
+    assert machine.output() == 3
+
+
+def test_a_child_whose_inputs_a_runner_works_out_is_tried_again_as_one_iteration() -> None:
+    calls: list[object] = []
+
+    def flaky(given: object) -> int:
+        calls.append(given)
+        if len(calls) == 1:
+            raise JobError
+        return len(calls)
+
+    child = {"name": "child", "nodes": [fn("c", "flaky")]}
+    body = {
+        "type": "composite",
+        "config": {"definition": child, "inputs": {"x": "${inputs.x}"}},
+        "retry": {"max_attempts": 3, "backoff_ms": 1},
+    }
+    machine = Machine({"flaky": flaky}, inline_limit=60)
+    machine.begin(flow([loop("iteration < 1", body)]), {"x": "x" * 99})
     assert machine.output() == 3

@@ -9,7 +9,7 @@ import pytest
 from engine.events import NodeCancelled, RunCancelled, RunCancelling, RunFailed
 from engine.state import NodeStatus
 from tests.support.machine import JobError, Machine
-from tests.unit.engine.build import Json, flow, fn
+from tests.unit.engine.build import Json, flow, fn, inner, node
 
 
 def bad(_: object) -> None:
@@ -236,3 +236,22 @@ def test_an_attempt_that_is_due_does_not_begin_in_a_run_that_stops() -> None:
     world.settle()
     assert not world.jobs
     assert world.types()[-1] == "run.cancelled"
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("map", {"items": "inputs.xs", "node": inner()}),
+        ("loop", {"node": inner(), "condition": "false", "max_iterations": 2}),
+    ],
+)
+def test_what_was_left_to_open_is_not_opened_in_a_run_that_stops(kind: str, config: Json) -> None:
+    """Among many nodes, a cancel comes between the word that a map begins and the map itself."""
+    for count in (60, 120, 180, 240, 300):
+        world = machine()
+        nodes = [fn(f"n{index}") if index % 2 else node(f"n{index}", kind, config) for index in range(count)]
+        workflow = flow([node("s", "start"), *nodes], *(f"s > {each['id']}" for each in nodes))
+        world.start(workflow, {"xs": [1, 2]})
+        world.cancel()
+        world.run()
+        assert world.types()[-1] == "run.cancelled"
