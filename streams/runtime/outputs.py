@@ -38,7 +38,9 @@ class UndeliveredError(Exception):
 
 
 class Outputs(BaseSink):
-    """A sink of `Output` values: `dataframe.apply(handle, expand=True)` and then `.sink(outputs)`.
+    """A sink of lists of `Output`: `dataframe.apply(handle)` and then `.sink(outputs)`.
+
+    A list at a time: what quixstreams does around each value that it passes on costs as much as producing it.
 
     A checkpoint flushes its sinks before it writes the changelog and offsets, so nothing commits whose
     outputs are not delivered. Records of one key leave in the order in which they were added.
@@ -54,8 +56,9 @@ class Outputs(BaseSink):
             "delivery.report.only.error": True,
             "on_delivery": self._on_failure,
         }
-        # What was sent follows from these input offsets.
+        # What was sent follows from these input offsets; and the end of the input as it was last seen.
         self._followed: dict[tuple[str, int], int] = {}
+        self._ends: dict[tuple[str, int], int] = {}
         self._failure: KafkaError | None = None
         self._failed_topic: str | None = None
         self._producer: Producer | None = None
@@ -66,7 +69,7 @@ class Outputs(BaseSink):
 
     def add(
         self,
-        value: Output,
+        value: list[Output],
         key: object,
         timestamp: int,
         headers: HeadersTuples,
@@ -76,11 +79,20 @@ class Outputs(BaseSink):
     ) -> None:
         """Send what the dataframe hands over."""
         del key, timestamp, headers
-        self._followed[topic, partition] = offset
-        self.send(value)
+        if value:
+            self._followed[topic, partition] = offset
+        for output in value:
+            self._produce(output)
+        self._connected().poll(0)
+        self._raise_failure()
 
     def send(self, output: Output) -> None:
         """Send now, confirm at the next `flush`; UndeliveredError when an earlier one failed."""
+        self._produce(output)
+        self._connected().poll(0)
+        self._raise_failure()
+
+    def _produce(self, output: Output) -> None:
         producer = self._connected()
         topic, key, value, headers, partition = output
         target = -1 if partition is None else partition
@@ -93,9 +105,7 @@ class Outputs(BaseSink):
             except KafkaException as error:
                 raise UndeliveredError(f"{topic}: {error}") from error
             else:
-                break
-        producer.poll(0)
-        self._raise_failure()
+                return
 
     def flush(self) -> None:
         """Wait until all that was sent is delivered; UndeliveredError when that fails or takes too long."""
@@ -108,7 +118,11 @@ class Outputs(BaseSink):
         """Flush when no input waits: company for the outputs is not to be expected then."""
         while self._followed:
             place, offset = next(reversed(self._followed.items()))
-            if context.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] > offset + 1:
+            if self._ends.get(place, 0) <= offset + 1:
+                self._ends[place] = context.consumer.get_watermark_offsets(
+                    TopicPartition(*place), cached=True
+                )[1]
+            if self._ends[place] > offset + 1:
                 return
             del self._followed[place]
             if not self._followed:
@@ -130,7 +144,7 @@ class Outputs(BaseSink):
 
 
 def sink_outputs(dataframe: StreamingDataFrame, settings: StreamSettings) -> Outputs:
-    """End a dataframe of `Output` values in `Outputs`; with a linger, they wait only while input does."""
+    """End a dataframe of lists of `Output` in `Outputs`; with a linger, they wait only while input does."""
     outputs = Outputs(settings, settings.outputs_linger_ms)
     dataframe.sink(outputs)
     if settings.outputs_linger_ms:

@@ -68,7 +68,7 @@ def build(settings: StreamSettings) -> Topology:
     dataframe = application.dataframe(commands)
     starts = Starts(registry, open_store(settings), settings)
     admission = Admission(starts, Tokens(settings.jwt_secret.get_secret_value()))
-    sink_outputs(dataframe.apply(admission.handle, expand=True, metadata=True), settings)
+    sink_outputs(dataframe.apply(admission.handle, metadata=True), settings)
     return Topology(application, dataframe)
 
 

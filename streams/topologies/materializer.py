@@ -58,7 +58,7 @@ def build(settings: StreamSettings) -> Topology:
     proposals = application.topic(PATCH_CREATED, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(proposals)
     materializer = Materializer(open_store(settings), Tokens(settings.jwt_secret.get_secret_value()))
-    sink_outputs(dataframe.apply(materializer.handle, stateful=True, expand=True, metadata=True), settings)
+    sink_outputs(dataframe.apply(materializer.handle, stateful=True, metadata=True), settings)
     return Topology(application, dataframe)
 
 

@@ -83,7 +83,7 @@ def build(settings: StreamSettings, clock: Callable[[], float] = time.time) -> T
         for timer in queues.take_due(now, MOST_FIRINGS):
             outputs.send(Output(NODE_RESULTS, timer.run_id.encode(), encode(_fired(timer))))
 
-    dataframe.apply(arm, expand=True, metadata=True).sink(outputs)
+    dataframe.apply(arm, metadata=True).sink(outputs)
     every(dataframe, TICK_S, fire)
     return Topology(application, dataframe)
 

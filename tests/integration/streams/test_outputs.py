@@ -24,8 +24,8 @@ def outputs_of(bootstrap: str, delivery_timeout_s: float = 30) -> Outputs:
 
 def test_what_was_sent_is_there_after_a_flush(installation: Installation) -> None:
     outputs = outputs_of(installation.bootstrap)
-    outputs.add(Output(NODE_RESULTS, b"k", b"1", [("h", b"x")]), None, 0, [], "source", 0, 0)
-    outputs.add(Output(NODE_RESULTS, b"k", b"2"), None, 0, [], "source", 0, 0)
+    outputs.add([Output(NODE_RESULTS, b"k", b"1", [("h", b"x")])], None, 0, [], "source", 0, 0)
+    outputs.add([Output(NODE_RESULTS, b"k", b"2")], None, 0, [], "source", 0, 0)
     outputs.send(Output(NODE_RESULTS, None, None, partition=3))
     outputs.flush()
     messages = read_until(installation.bootstrap, NODE_RESULTS, lambda found: len(found) == 3)

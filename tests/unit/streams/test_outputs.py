@@ -47,10 +47,10 @@ def test_outputs_wait_for_company_only_while_input_does() -> None:
     assert producer.flushes == 0
 
     for partition, offset in ((0, 1), (1, 7)):
-        outputs.add(Output("t", b"k", b"v"), None, 0, [], "source", partition, offset)
+        outputs.add([Output("t", b"k", b"v")], None, 0, [], "source", partition, offset)
     outputs.hurry(context)
     assert producer.flushes == 0
-    outputs.add(Output("t", b"k", b"v"), None, 0, [], "source", 0, 2)
+    outputs.add([Output("t", b"k", b"v")], None, 0, [], "source", 0, 2)
     outputs.hurry(context)
     assert (producer.produced, producer.flushes) == (3, 1)
     outputs.hurry(context)
