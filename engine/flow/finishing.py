@@ -35,10 +35,10 @@ def finish(turn: Turn) -> None:
     elif header.stopping == "failing":
         error = header.error or NodeError("UNKNOWN", "the run failed")
         turn.emit(RunFailed(error=error), error_size(error))
-        _told(turn, FAILED, NULL, error)
+        told(turn, FAILED, NULL, error)
     else:
         turn.emit(RunCancelled(reason=header.reason))
-        _told(turn, CANCELLED, NULL, NodeError("CANCELLED", header.reason or "the run was cancelled"))
+        told(turn, CANCELLED, NULL, NodeError("CANCELLED", header.reason or "the run was cancelled"))
 
 
 def _complete(turn: Turn) -> None:
@@ -65,10 +65,11 @@ def _complete(turn: Turn) -> None:
 def complete_with(turn: Turn, output: Payload) -> None:
     """The run ended well."""
     turn.emit(RunCompleted(output=output), output.size if output.ref is None else 0)
-    _told(turn, COMPLETED, output, None)
+    told(turn, COMPLETED, output, None)
 
 
-def _told(turn: Turn, status: str, output: Payload, error: NodeError | None) -> None:
+def told(turn: Turn, status: str, output: Payload, error: NodeError | None) -> None:
+    """Tell the parent run and whoever waits how the run ended."""
     start, header = turn.run.start, turn.run.header
     if start.parent is not None:
         parent = start.parent

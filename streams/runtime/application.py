@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quixstreams import Application
 from quixstreams.state.rocksdb import RocksDBOptions
 
 from storage.kafka.changelogs import group_of
 from storage.kafka.clients import PARTITIONER
+from streams.runtime.pauses import NotNow, Pauses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,15 +52,27 @@ StartOffset = Callable[[str, int], int | None]
 
 
 class _Application(Application):
-    """Asks `start_offset` where to begin, each time that partitions are assigned.
+    """Asks `start_offset` where to begin, each time that partitions are assigned; and knows `NotNow`.
 
-    quixstreams hands the assignment on to the consumer as it is, offsets included; its hook is not documented
-    and has its own test.
+    quixstreams hands the assignment on to the consumer as it is, offsets included, and stores the offset of a
+    record only when it was handled; its hooks are not documented and have their own tests.
     """
 
     start_offset: StartOffset | None = None
 
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 (quixstreams' own, as they are)
+        super().__init__(**settings)
+        self._pauses = Pauses()
+
+    def _process_message(self, dataframe_composed: object) -> None:
+        self._pauses.resume_due(self._consumer)
+        try:
+            super()._process_message(dataframe_composed)  # type: ignore[no-untyped-call]  # quixstreams'
+        except NotNow as error:
+            self._pauses.put_off(error, self._consumer)
+
     def _on_assign(self, _: object, topic_partitions: list[TopicPartition]) -> None:
+        self._pauses.forget()
         if self.start_offset is not None:
             for tp in topic_partitions:
                 offset = self.start_offset(tp.topic, tp.partition)

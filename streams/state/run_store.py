@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from quixstreams.state import State
 
 
+class StateUnreadable(Exception):  # noqa: N818 (it says what happened)
+    """The local store failed; nothing is wrong with the record being handled."""
+
+
 class RunStore:
     """`engine.state.KeyValue` over the state of the record being handled."""
 
@@ -18,7 +22,10 @@ class RunStore:
 
     def get(self, key: str) -> bytes | None:
         """The value, or None."""
-        return self._state.get_bytes(key)
+        try:
+            return self._state.get_bytes(key)
+        except Exception as error:  # RocksDB's binding raises the bare class
+            raise StateUnreadable(f"the key {key!r} cannot be read: {error}") from error
 
     def set(self, key: str, value: bytes) -> None:
         """Write a value."""

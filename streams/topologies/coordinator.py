@@ -9,6 +9,10 @@
 
 Decide, apply and encode work on values; only then is state written, and then the outputs are handed over.
 State, changelog and offsets commit together; outputs leave at once and are confirmed before that.
+
+While the CAS does not answer, a partition waits at the first fact that needs a graph. A fact that cannot be
+decided on is laid aside and ends its run as INTERNAL_ERROR. What is wrong with this process or its machine
+(memory, disk, local state) ends the process, uncommitted.
 """
 
 from __future__ import annotations
@@ -22,7 +26,8 @@ from engine.decide import decide
 from engine.decision import Decision
 from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
 from engine.facts import Fact
-from storage.cas import open_store
+from engine.give_up import give_up
+from storage.cas import CasUnavailable, open_store
 from storage.kafka.changelogs import DEFAULT_STORE
 from storage.kafka.topics import (
     COMMAND_REPLIES,
@@ -36,10 +41,12 @@ from storage.wire import WireError, decode, encode
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter, unusable
 from streams.runtime.outputs import Output, sink_outputs
+from streams.runtime.pauses import NotNow
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
-from streams.state.definitions import Definitions
+from streams.state.definitions import REST_S, Definitions
 from streams.state.run_cache import RunCache
+from streams.state.run_store import StateUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +56,14 @@ if TYPE_CHECKING:
     from quixstreams.state import State
 
     from engine.decide import Outcome
+    from engine.state import RunState
     from streams.runtime.settings import StreamSettings
 
 PROCESSOR = "coordinator"
 COMMIT_INTERVAL_S = 0.5
+
+_NOT_OF_THE_FACT = (MemoryError, OSError, StateUnreadable)
+"""Errors that the same fact may not meet elsewhere or later."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +78,10 @@ def build(settings: StreamSettings) -> Topology:
     application = make_application(settings, PROCESSOR, transactional=True, commit_interval=COMMIT_INTERVAL_S)
     facts = application.topic(NODE_RESULTS, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(facts)
-    coordinator = Coordinator(RunCache(Definitions(open_store(settings)), partition_stores(dataframe)))
-    sink_outputs(dataframe.apply(coordinator.handle, stateful=True, expand=True, metadata=True), settings)
+    coordinator = Coordinator(
+        RunCache(Definitions(open_store(settings), patient=False), partition_stores(dataframe))
+    )
+    sink_outputs(dataframe.apply(coordinator.handle, stateful=True, metadata=True), settings)
     return Topology(application, dataframe)
 
 
@@ -101,23 +114,40 @@ class Coordinator:
             fact = _read(value, key)
         except ValueError as error:
             return [unusable(PROCESSOR, value, key, timestamp, headers, error)]
-        context = message_context()
-        run_state = self._runs.take(context.partition, fact.run_id, state)
+        partition = message_context().partition
+        run = self._runs.take(partition, fact.run_id, state)
         try:
-            outcome = decide(run_state, fact, timestamp)
-            outputs = [_output(effect) for effect in outcome.effects]
-            if outcome.events:
-                outputs.append(_decision(fact, outcome, value, context.partition, context.offset))
+            outputs = _encoded(fact, decide(run, fact, timestamp), value)
+        except CasUnavailable as error:
+            raise NotNow(str(error), REST_S) from error
+        except _NOT_OF_THE_FACT:
+            raise
         except Exception as error:
-            # An error of ours, in one run. Its record is laid aside whole and the other runs go on.
             log.exception("a fact could not be decided on", run_id=fact.run_id, fact=type(fact).__name__)
             reason = f"{type(error).__name__}: {error}"
-            return [
-                dead_letter(PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason)
-            ]
-        run_state.flush()
-        self._runs.keep(context.partition, run_state)
+            letter = dead_letter(
+                PROCESSOR, value, key, timestamp, headers, code="DECISION_FAILED", reason=reason
+            )
+            # Not the run that failed half-way: what is remembered of it was forgotten when it was taken.
+            run = self._runs.take(partition, fact.run_id, state)
+            outputs = [letter, *_given_up(run, fact, timestamp, value, error)]
+            if len(outputs) == 1:
+                return outputs
+        run.flush()
+        self._runs.keep(partition, run)
         return outputs
+
+
+def _given_up(run: RunState, fact: Fact, at: int, cause: bytes, error: Exception) -> list[Output]:
+    """What ends the run that the fact belongs to; nothing when it has ended, or even that does not work."""
+    reason = f"{type(fact).__name__} could not be decided on: {error}"
+    try:
+        return _encoded(fact, give_up(run, fact, at, reason), cause)
+    except _NOT_OF_THE_FACT:
+        raise
+    except Exception:
+        log.exception("a run could not be ended: it hangs", run_id=fact.run_id)
+        return []
 
 
 def _read(value: bytes, key: bytes | None) -> Fact:
@@ -133,18 +163,23 @@ def _read(value: bytes, key: bytes | None) -> Fact:
     return fact
 
 
-def _decision(fact: Fact, outcome: Outcome, cause: bytes, partition: int, offset: int) -> Output:
-    decision = Decision(
-        workspace=fact.workspace,
-        run_id=fact.run_id,
-        first_seq=outcome.first_seq,
-        at=outcome.at,
-        cause=cause,
-        partition=partition,
-        offset=offset,
-        events=outcome.events,
-    )
-    return Output(WORKFLOW_EVENTS, fact.run_id.encode(), encode(decision))
+def _encoded(fact: Fact, outcome: Outcome, cause: bytes) -> list[Output]:
+    """What leaves: the effects, and the decision when there were events."""
+    outputs = [_output(effect) for effect in outcome.effects]
+    if outcome.events:
+        place = message_context()
+        decision = Decision(
+            workspace=fact.workspace,
+            run_id=fact.run_id,
+            first_seq=outcome.first_seq,
+            at=outcome.at,
+            cause=cause,
+            partition=place.partition,
+            offset=place.offset,
+            events=outcome.events,
+        )
+        outputs.append(Output(WORKFLOW_EVENTS, fact.run_id.encode(), encode(decision)))
+    return outputs
 
 
 def _output(effect: Effect) -> Output:

@@ -10,12 +10,13 @@ import msgspec
 
 from engine.payload import INLINE_LIMIT, Payload, inline, inline_json
 from workers.runner.failure import JobFailure
+from workers.runner.json_values import checked_blob, decode_elements, decode_value, inline_value
+from workers.runner.output import checked_output
 
 if TYPE_CHECKING:
     from engine.payload import Ref
     from storage.cas import ContentStore
 
-_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _UNSET = object()
 
 ITEMS_COST = 1.5
@@ -59,16 +60,16 @@ class Blobs:
     async def value(self, payload: Payload) -> Any:  # noqa: ANN401 (any JSON value)
         """The payload's value, the caller's own to change."""
         if payload.ref is None:
-            return payload.value()
-        return msgspec.json.decode((await self._blob(payload.ref)).data)
+            return inline_value(payload)
+        return decode_value((await self._blob(payload.ref)).data)
 
     async def shared_value(self, payload: Payload) -> Any:  # noqa: ANN401 (any JSON value)
         """The payload's value, which must not be changed: a large one is decoded once for all who read it."""
         if payload.ref is None:
-            return payload.value()
+            return inline_value(payload)
         blob = await self._blob(payload.ref)
         if blob.value is _UNSET:
-            blob.value = await asyncio.to_thread(msgspec.json.decode, blob.data)
+            blob.value = await asyncio.to_thread(decode_value, blob.data)
             self._recount(payload.ref)
         return blob.value
 
@@ -78,28 +79,28 @@ class Blobs:
         if index >= len(items):
             message = f"the list has {len(items)} items, so there is no item {index}"
             raise JobFailure("ITEM_MISSING", message, retryable=False)
-        return msgspec.json.decode(items[index])
+        return decode_value(items[index])
 
     async def items(self, payload: Payload) -> list[msgspec.Raw]:
         """The elements of the payload's list, undecoded."""
         if payload.ref is None:
-            return _elements(bytes(payload.raw))
+            return decode_elements(bytes(payload.raw))
         blob = await self._blob(payload.ref)
         if blob.items is None:
-            blob.items = _elements(blob.data)
+            blob.items = decode_elements(blob.data)
             self._recount(payload.ref)
         return blob.items
 
     async def pack(self, data: bytes) -> Payload:
-        """Make a payload of JSON text: inline, or once it is stored a reference."""
+        """Make a payload of a job's output: inline, or once it is stored a reference."""
         if len(data) <= INLINE_LIMIT:
-            return inline_json(data)
-        return Payload(ref=await asyncio.to_thread(self._store.put, data))
+            return inline_json(checked_output(data))
+        return Payload(ref=await asyncio.to_thread(self._store_output, data))
 
     async def pack_items(self, data: bytes) -> Payload:
         """Store the JSON of a list; what the coordinator is told of it: `{count, sha256, size}`."""
-        ref = await asyncio.to_thread(self._store.put, data)
-        return inline({"count": len(_elements(data)), "sha256": ref.sha256, "size": ref.size})
+        ref = await asyncio.to_thread(self._store_output, data)
+        return inline({"count": len(decode_elements(data)), "sha256": ref.sha256, "size": ref.size})
 
     async def text(self, payload: Payload) -> msgspec.Raw:
         """The payload's JSON, undecoded."""
@@ -122,11 +123,17 @@ class Blobs:
         """Fetch once, however many jobs wait for the same blob."""
         fetching = self._fetching.get(ref.sha256)
         if fetching is None:
-            fetching = asyncio.ensure_future(asyncio.to_thread(self._store.get, ref))
+            fetching = asyncio.ensure_future(asyncio.to_thread(self._get_checked, ref))
             self._fetching[ref.sha256] = fetching
             fetching.add_done_callback(lambda done: self._fetched(ref.sha256, done))
         # A job that is cancelled must not take the fetch away from the others.
         return await asyncio.shield(fetching)
+
+    def _get_checked(self, ref: Ref) -> bytes:
+        return checked_blob(self._store.get(ref))
+
+    def _store_output(self, data: bytes) -> Ref:
+        return self._store.put(checked_output(data))
 
     def _fetched(self, name: str, done: asyncio.Future[bytes]) -> None:
         del self._fetching[name]
@@ -142,10 +149,3 @@ class Blobs:
         while self._size > self._limit and self._known:
             _, blob = self._known.popitem(last=False)
             self._size -= blob.cost
-
-
-def _elements(data: bytes) -> list[msgspec.Raw]:
-    try:
-        return _list_decoder.decode(data)
-    except msgspec.ValidationError as error:
-        raise JobFailure("NOT_A_LIST", f"a list was expected: {error}", retryable=False) from error

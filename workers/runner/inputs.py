@@ -9,6 +9,8 @@ import msgspec
 
 from engine.operations import evaluate
 from engine.operations.scope import build_scope
+from workers.runner.json_values import decode_value
+from workers.runner.output import encode_output
 
 if TYPE_CHECKING:
     from engine.effects import Job
@@ -65,7 +67,7 @@ async def _evaluate(job: Job, operation: str, template: bytes, blobs: Blobs) -> 
 
 def _evaluate_own(operation: str, source: object, scope: dict[str, Any]) -> Any:  # noqa: ANN401
     # What a template passes through is shared with other jobs; a function may change what it is given.
-    return msgspec.json.decode(msgspec.json.encode(evaluate(operation, source, scope)))
+    return decode_value(encode_output(evaluate(operation, source, scope)))
 
 
 async def _entry_value(payload: Payload, index: int | None, blobs: Blobs) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Results of functions as JSON."""
+"""Results of jobs as JSON."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import math
 
 import msgspec
 
+from engine.json_text import MAX_DEPTH, is_too_deep
 from workers.runner.failure import JobFailure
 
 _encode = msgspec.json.Encoder().encode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def encode_output(value: object) -> bytes:
-    """The JSON of what a function returned; JobFailure `OUTPUT_NOT_JSON` if it has none.
+    """The JSON of what a job gave, for `checked_output` to look at; JobFailure `OUTPUT_NOT_JSON` if it has none.
 
     Besides JSON's own types, what msgspec writes is fine: dataclasses, datetimes, UUIDs, enums, sets.
     """
@@ -23,6 +25,19 @@ def encode_output(value: object) -> bytes:
     # NaN and the infinities are written as null: only an output that holds a null can hide one.
     if b"null" in data and _has_non_finite(value):
         raise _refuse("the output holds NaN or an infinity, which JSON does not have")
+    return data
+
+
+def checked_output(data: bytes) -> bytes:
+    """`data` if every reader takes it: JSON, and not too deep; else JobFailure `OUTPUT_NOT_JSON`."""
+    try:
+        # Only `msgspec.Raw` can bring in what the encoder did not write.
+        _skip(data)
+        data.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _refuse(f"the output is not JSON: {error}") from error
+    if is_too_deep(data):
+        raise _refuse(f"the output is nested more than {MAX_DEPTH} levels deep")
     return data
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from workers.runner.failure import JobFailure
 from workers.runner.inputs import evaluated, gathered, job_input
+from workers.runner.json_values import inline_value
 from workers.runner.output import encode_output
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Work:
         given = job.inputs
         # Most inputs are inline: no coroutine for them.
         value = (
-            given.value() if given is not None and given.ref is None else await job_input(job, self._blobs)
+            inline_value(given)
+            if given is not None and given.ref is None
+            else await job_input(job, self._blobs)
         )
         arguments = function.arguments(value, partial(attempt.context, self._outlet))
         if attempt.place is None:
