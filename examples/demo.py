@@ -48,7 +48,7 @@ def stack(data_dir: Path, url: str) -> Iterator[dict[str, str]]:
         "examples.certificates.tasks",
         "--quiet",
     ]
-    say("starting the stack: Kafka, Postgres, processors, API, feed, runner")
+    say("starting the stack: broker, Postgres, processors, API, feed, runner")
     began = time.monotonic()
     process = subprocess.Popen(command, env=environment)
     try:
@@ -75,7 +75,7 @@ def show(environment: dict[str, str], url: str) -> int:
     run_id = started["run_id"]
     subprocess.run([*AOB, "logs", "stream", run_id], env=environment, check=True)
     run: dict[str, Any] = json.loads(aob(environment, "run", "status", run_id, "--output", "json"))
-    print(json.dumps(run.get("output"), indent=2))
+    print(json.dumps(run.get("output"), indent=2, ensure_ascii=False))
     print(f"status: {run['status']}")
     return 0 if run["status"] == "COMPLETED" else 1
 

