@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 def apply(run: MutableRun, event: NodeFailed) -> None:
     """The instance is over; with `handled` the run goes on along its error edge, or past a collected item."""
     node = run.edit_node(event.path)
-    began = node.status != NodeStatus.PENDING or node.resolving
+    first = node.status is NodeStatus.PENDING
+    began = not first or node.resolving
     move(run, event.path, node, NodeStatus.FAILED)
     node.attempt, node.error, node.resolving = event.attempt, event.error, False
     if event.path in run.graph.by_id:
-        if not began:
+        if first:
             take_compensation(run, event.path)
         end_graph_node(run, event.path, event.edges)
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.appliers.changes import end_graph_node, graph_node, move
 from engine.appliers.insides import close_inside, open_inside
 from engine.ids import Place, place
-from engine.state import MutableRun, NodeStatus
+from engine.state import MutableRun, NodeStatus, Stored
 
 if TYPE_CHECKING:
     from engine.events import NodeSucceeded
@@ -35,9 +35,19 @@ def _inside(run: MutableRun, where: Place, event: NodeSucceeded, *, began: bool)
             open_inside(run, where)
         close_inside(run, where, event.output, None)
         return
-    if where.aux.startswith("gather."):
+    stored = run.node(event.path).stored
+    if stored is not None:
+        _keep_places(run, stored.nodes, event.output)
+    elif where.aux.startswith("gather."):
         _keep_part(run, where.owner, int(where.aux.removeprefix("gather.")), event.output)
     run.drop_node(event.path)
+
+
+def _keep_places(run: MutableRun, nodes: list[str], output: Payload) -> None:
+    if output.ref is None:
+        return
+    for index, node_id in enumerate(nodes):
+        run.edit_node(node_id).stored = Stored(output, index)
 
 
 def _keep_part(run: MutableRun, path: str, part: int, output: Payload) -> None:

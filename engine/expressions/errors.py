@@ -10,6 +10,7 @@ Code = Literal[
     "EXPRESSION_TYPE",
     "EXPRESSION_FAILED",
     "EXPRESSION_TOO_LARGE",
+    "SCOPE_TOO_LARGE",
 ]
 
 

@@ -30,6 +30,11 @@ def begin(turn: Turn, path: str, attempt: int) -> None:
     expected = NodeStatus.PENDING if attempt == 1 else NodeStatus.RETRYING
     if state.status is not expected or state.resolving or state.attempt != attempt - 1:
         return
+    resume(turn, path, attempt)
+
+
+def resume(turn: Turn, path: str, attempt: int) -> None:
+    """Begin, or go on beginning when what was too large for a job has been stored."""
     body = body_at(turn.run.graph, path)
     if body is None or not _is_wanted(turn, path, attempt):
         return

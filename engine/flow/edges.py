@@ -11,7 +11,7 @@ from engine.expressions import ExpressionError
 from engine.flow.inputs import Remote
 from engine.flow.jobs import schedule_work
 from engine.flow.routing import decide_edges
-from engine.flow.settle import fail, skip
+from engine.flow.settle import fail, fail_edges, skip
 from engine.flow.turn import EDGE_SIZE, Turn
 from engine.ids import aux_path
 from engine.state import NodeState, NodeStatus
@@ -21,17 +21,25 @@ if TYPE_CHECKING:
     from engine.graph.graph import EdgeKind
 
 
-def route(turn: Turn, path: str, attempt: int) -> None:
+def route(turn: Turn, path: str, _attempt: int) -> None:
     """Step `route`: have a runner work out the conditions behind a node, over large payloads."""
     state = turn.run.node(path)
     if turn.run.header.stopping or state.resolving or state.edges or state.output is None:
         return
+    work_out_edges(turn, path)
+
+
+def work_out_edges(turn: Turn, path: str) -> None:
+    """Decide the edges of a node that succeeded, or have a runner decide them."""
+    output = turn.run.node(path).output
+    if turn.run.header.stopping or output is None:
+        return
     node = turn.run.graph.node(path)
     exit_kind: EdgeKind = "break" if node.body.type == "loop" else "normal"
     try:
-        edges = decide_edges(turn, node, state.output, exit_kind)
+        edges = decide_edges(turn, node, output, exit_kind)
     except ExpressionError as error:
-        fail(turn, path, attempt, NodeError(error.code, error.message, path))
+        fail_edges(turn, path, NodeError(error.code, error.message, path))
         return
     if isinstance(edges, Remote):
         schedule_work(turn, aux_path(path, "edges"), 1, edges)

@@ -9,9 +9,11 @@ import msgspec
 from engine.effects import ScopeEntry
 from engine.errors import NodeError
 from engine.events import RunCancelled, RunCompleted, RunFailed
+from engine.expressions import ExpressionError
 from engine.facts import ChildEnded, WorkContinued
 from engine.flow.inputs import Remote, gathered
 from engine.flow.jobs import schedule_work
+from engine.flow.stopping import stop
 from engine.flow.turn import Turn, error_size
 from engine.ids import aux_path
 from engine.payload import NULL, Payload
@@ -55,7 +57,11 @@ def _complete(turn: Turn) -> None:
         and state.output is not None
         and not any(state.edges)  # of these only a loop has some: it went on by its time-out path
     ]
-    output = gathered(entries)
+    try:
+        output = gathered(turn, entries)
+    except ExpressionError as error:
+        stop(turn, "failing", NodeError(error.code, error.message))
+        return
     if isinstance(output, Remote):
         schedule_work(turn, OUTPUT, 1, output)
     else:

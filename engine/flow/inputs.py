@@ -18,6 +18,7 @@ from engine.flow.scope import (
     local_scope,
     upstream_entries,
 )
+from engine.flow.storing import fitted
 from engine.ids import place
 from engine.payload import Payload, inline, inline_json
 
@@ -53,17 +54,18 @@ def resolve(turn: Turn, path: str, body: Body, limit: int) -> Payload | Remote:
     if body.work is None or body.work.name == "aggregate":
         return _default(turn, path) if body.work is None else _aggregate(turn, path, body.work, limit)
     if body.work.is_constant:
-        return _constant(body.work)
+        constant = _constant(body.work)
+        return constant if constant.size <= limit else Remote(body.work.name, _encode(body.work.source), [])
     return run(turn, body.work, entries_for(turn, body.work, extra_for(turn, path)), limit)
 
 
-def run(turn: Turn, work: Operation, entries: Entries, limit: int) -> Payload | Remote:  # noqa: ARG001 (one signature)
+def run(turn: Turn, work: Operation, entries: Entries, limit: int) -> Payload | Remote:
     """Run an operation here when its data are here and its result is small."""
     if is_local(entries):
         result = inline(work.run(local_scope(entries)))
         if result.size <= limit:
             return result
-    return Remote(work.name, _encode(work.source), entries)
+    return Remote(work.name, _encode(work.source), fitted(turn, entries))
 
 
 def _aggregate(turn: Turn, path: str, work: Operation, limit: int) -> Payload | Remote:
@@ -88,16 +90,16 @@ def _default(turn: Turn, path: str) -> Payload | Remote:
     if node.in_degree == 0:
         return turn.run.start.inputs
     entries = upstream_entries(turn, path)
-    return gathered(entries)
+    return gathered(turn, entries)
 
 
-def gathered(entries: Entries) -> Payload | Remote:
-    """An object of node outputs, `{"ID": output}`."""
+def gathered(turn: Turn, entries: Entries) -> Payload | Remote:
+    """An object of node outputs, `{"ID": output}`. Raises ExpressionError."""
     if not entries:
         return _EMPTY
     if is_local(entries):
         return assembled(entries, [place(entry.name.removeprefix("nodes.")).owner for entry in entries])
-    return Remote("template", None, entries)
+    return Remote("template", None, fitted(turn, entries))
 
 
 def _compensated(turn: Turn, index: int) -> Payload | Remote:
@@ -105,4 +107,5 @@ def _compensated(turn: Turn, index: int) -> Payload | Remote:
     graph = turn.run.graph
     source = next(node for node in graph.nodes if node.compensate == index)
     output = turn.run.node(source.id).output
-    return gathered([] if output is None else [ScopeEntry(name=f"nodes.{source.id}", payload=output)])
+    entries = [] if output is None else [ScopeEntry(name=f"nodes.{source.id}", payload=output)]
+    return gathered(turn, entries)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from engine.effects import Job
 from engine.events import NodeScheduled
+from engine.flow.inputs import Remote
 from engine.flow.scope import size_of
+from engine.flow.storing import store, unstored
+from engine.ids import base_path
 from engine.model import Retry
 from engine.payload import Payload
 
 if TYPE_CHECKING:
-    from engine.flow.inputs import Remote
     from engine.flow.turn import Turn
     from engine.graph import Body
 
@@ -26,7 +28,10 @@ def _size(source: Payload | Remote) -> int:
 
 
 def schedule(turn: Turn, path: str, attempt: int, body: Body, source: Payload | Remote) -> None:
-    """Queue an attempt of a `function` or an `http` node."""
+    """Queue an attempt of a `function` or an `http` node; what its job has no room for is stored first."""
+    if isinstance(source, Remote) and (part := unstored(source.scope)):
+        store(turn, path, part)
+        return
     inputs, remote = (source, None) if isinstance(source, Payload) else (None, source)
     turn.emit(NodeScheduled(path=path, attempt=attempt, node_type=body.type))
     turn.send(
@@ -52,7 +57,13 @@ def schedule(turn: Turn, path: str, attempt: int, body: Body, source: Payload | 
 def schedule_work(
     turn: Turn, path: str, attempt: int, remote: Remote, *, kind: str = "evaluate", covers: int | None = None
 ) -> None:
-    """Queue work of our own: an operation over large data, or putting results together."""
+    """Queue work of our own: an operation over large data, or putting results together.
+
+    What its job has no room for is stored first.
+    """
+    if part := unstored(remote.scope):
+        store(turn, base_path(path), part)
+        return
     turn.emit(NodeScheduled(path=path, attempt=attempt, node_type=kind, covers=covers))
     turn.send(
         Job(

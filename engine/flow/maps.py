@@ -39,6 +39,11 @@ def open_map(turn: Turn, path: str, attempt: int) -> None:
     state = turn.run.node(path)
     if state.status is not NodeStatus.PENDING or state.resolving or turn.run.header.stopping:
         return
+    work_out_items(turn, path, attempt)
+
+
+def work_out_items(turn: Turn, path: str, attempt: int) -> None:
+    """Open the map, or go on opening it when what was too large for a job has been stored."""
     try:
         source = resolve(turn, path, turn.run.graph.node(path).body, GATHER_LIMIT)
     except ExpressionError as error:

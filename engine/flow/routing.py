@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.effects import ScopeEntry
 from engine.flow.inputs import Remote
 from engine.flow.scope import Entries, entries_for, is_local, local_scope
+from engine.flow.storing import fitted
 
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
@@ -32,7 +33,7 @@ def decide_edges(
         return combine(node, output, [None] * len(node.out), exit_kind)
     entries = _entries(turn, node.routes, output)
     if not is_local(entries):
-        return Remote(node.routes.name, _encoded(node.routes), entries)
+        return Remote(node.routes.name, _encoded(node.routes), fitted(turn, entries))
     return combine(node, output, node.routes.run(local_scope(entries)), exit_kind)
 
 

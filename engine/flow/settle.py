@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.effects import ArmTimer
 from engine.errors import NodeError
-from engine.events import NodeFailed, NodeRetrying, NodeSkipped, NodeSucceeded
+from engine.events import NodeFailed, NodeRetrying, NodeRouted, NodeSkipped, NodeSucceeded
 from engine.expressions import ExpressionError
 from engine.flow.inputs import Remote
 from engine.flow.jobs import INTERNAL_RETRY
@@ -15,8 +15,9 @@ from engine.flow.routing import dead_edges, decide_edges, error_edges
 from engine.flow.stopping import stop
 from engine.flow.turn import EDGE_SIZE, Turn, error_size, inline_size
 from engine.graph.graph import RETRIED
-from engine.ids import base_path, place
+from engine.ids import aux_path, base_path, place
 from engine.model import Retry
+from engine.state import NodeStatus
 
 if TYPE_CHECKING:
     from engine.flow.turn import Turn
@@ -40,12 +41,12 @@ def succeed(
     index = graph.by_id.get(path)
     edges: list[bool] | Remote = []
     stopping = bool(turn.run.header.stopping)
+    unroutable: NodeError | None = None
     if index is not None and not stopping:
         try:
             edges = decide_edges(turn, graph.nodes[index], output, exit_kind)
         except ExpressionError as error:
-            fail(turn, path, attempt, NodeError(error.code, error.message, path), times=times)
-            return
+            unroutable = NodeError(error.code, error.message, path)
     known = [] if isinstance(edges, Remote) else edges
     turn.emit(
         NodeSucceeded(
@@ -62,10 +63,29 @@ def succeed(
         return
     if index is None:
         _inside_ended(turn, path)
+    elif unroutable is not None:
+        fail_edges(turn, path, unroutable)
     elif isinstance(edges, Remote):
         turn.push("route", path, attempt)
     elif edges:
         turn.push("out", path)
+
+
+def fail_edges(turn: Turn, path: str, error: NodeError) -> None:
+    """The conditions behind a node that ended well cannot be worked out: told as the end of `PATH$edges`.
+
+    The node itself is done, and can be undone. Its `on_error` says where the run goes on instead.
+    """
+    turn.emit(NodeFailed(path=aux_path(path, "edges"), attempt=1, error=error), error_size(error))
+    if turn.run.header.stopping:
+        return
+    node = turn.run.graph.node(path)
+    if node.on_error == "fail":
+        stop(turn, "failing", error)
+        return
+    edges = dead_edges(node) if node.on_error == "skip" else error_edges(node)
+    turn.emit(NodeRouted(path=path, start=0, edges=edges), EDGE_SIZE * len(edges))
+    turn.push("out", path)
 
 
 def _inside_ended(turn: Turn, path: str) -> None:
@@ -142,13 +162,21 @@ def fail(
 
 
 def _fail_auxiliary(turn: Turn, path: str, attempt: int, error: NodeError) -> None:
-    turn.emit(NodeFailed(path=path, attempt=attempt, error=error), error_size(error))
     base = base_path(path)
+    if place(path).aux == "edges":
+        fail_edges(turn, base, NodeError(error.code, error.message, error.path or base))
+        return
+    turn.emit(NodeFailed(path=path, attempt=attempt, error=error), error_size(error))
     if not base:
         stop(turn, "failing", error)
         return
     state = turn.run.node(base)
-    if turn.run.header.stopping or not (state.status.live or state.resolving):
+    if turn.run.header.stopping and not _compensates(turn, base):
+        return
+    if not (state.status.live or state.resolving):
+        return
+    if state.status is NodeStatus.SUCCEEDED:
+        fail_edges(turn, base, NodeError(error.code, error.message, error.path or base))
         return
     if state.box is not None and not state.resolving:
         turn.push("cancel_inside", base)

@@ -21,8 +21,8 @@ NODES_IN_STEP: Final = 200
 EVENTS_IN_STEP: Final = 38
 """It stops after as many; one node has at most a handful."""
 
-_RESOLVING: Final = ("items", "inputs", "config", "edges")
-_INSIDE: Final = ("condition", "gather")
+_RESOLVING: Final = ("items", "inputs", "config", "edges", "store")
+_INSIDE: Final = ("condition", "gather", "store")
 _JOBS: Final = frozenset({NodeStatus.QUEUED, NodeStatus.RUNNING})
 
 
@@ -56,6 +56,7 @@ def cancel_nodes(turn: Turn, _path: str, cursor: int) -> None:
         cursor += 1
     if cursor == len(nodes):
         told.cancel("$output")
+        told.cancel("$store")
     else:
         turn.push("cancel", "", cursor)
     told.send()
@@ -108,6 +109,7 @@ def _cancel_items(turn: Turn, path: str, cursor: int, told: _Told) -> None:
 
 def _cancel_instance(told: _Told, path: str) -> None:
     told.cancel(aux_path(path, "inputs"))
+    told.cancel(aux_path(path, "store"))
     told.cancel(path)
 
 

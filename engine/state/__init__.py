@@ -1,6 +1,6 @@
 """The state of a run: records, their read-only and mutable faces, and one run over a key-value store."""
 
-from engine.state.records import Box, NodeState, RunHeader, Signals
+from engine.state.records import Box, NodeState, RunHeader, Signals, Stored
 from engine.state.run_state import RunState
 from engine.state.status import ENDED, NodeStatus
 from engine.state.views import GraphSource, KeyValue, MutableRun, RunView
@@ -17,4 +17,5 @@ __all__ = [
     "RunState",
     "RunView",
     "Signals",
+    "Stored",
 ]

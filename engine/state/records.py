@@ -65,6 +65,14 @@ class Box(msgspec.Struct, array_like=True):
     covered: int = 0
 
 
+class Stored(msgspec.Struct, array_like=True):
+    """Where an output lies too: element `index` of a list in the CAS. Of a job that stores: whose outputs."""
+
+    payload: Payload | None = None
+    index: int = 0
+    nodes: list[str] = []
+
+
 class NodeState(msgspec.Struct, array_like=True):
     """A node instance.
 
@@ -81,6 +89,7 @@ class NodeState(msgspec.Struct, array_like=True):
     edges: list[bool] = []
     resolving: bool = False
     box: Box | None = None
+    stored: Stored | None = None
 
 
 class Signals(msgspec.Struct, array_like=True):

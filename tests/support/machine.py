@@ -31,6 +31,7 @@ from engine.operations import evaluate
 from engine.operations.scope import build_scope
 from engine.payload import Payload, Ref, inline, inline_json
 from engine.state import NodeStatus, RunState
+from storage import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 RUN = "r0_test"
 MAX_EVENTS = 200
 MAX_BYTES = 256 * 1024
+MAX_RECORD = 900_000
 encode = msgspec.json.encode
 decode = msgspec.json.decode
 _E = TypeVar("_E")
@@ -219,6 +221,7 @@ class Machine:
     def _perform(self, effect: object) -> None:
         match effect:
             case Job():
+                assert len(wire.encode(effect)) <= MAX_RECORD
                 self.jobs.append(effect)
             case ArmTimer():
                 self.timers.append(effect)
