@@ -6,8 +6,7 @@ import base64
 import zlib
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from engine.json_text import JsonTextError, decode_text
 from workers.runner.failure import JobFailure
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ ENCODINGS = "gzip, deflate"
 _TEXT_TYPES = ("application/xml", "application/javascript", "application/x-www-form-urlencoded")
 _AUTO_HEADER = 32
 """Added to zlib's window bits: tell gzip from zlib by the data's first bytes."""
+
+_GZIP_MAGIC = 0x1F
+_JSON_BEGINNINGS = (b"{", b"[", b'"')
 
 
 async def read_body(response: httpx.Response, limit: int) -> bytes:
@@ -36,7 +38,7 @@ async def read_body(response: httpx.Response, limit: int) -> bytes:
 def parse_body(response: httpx.Response, data: bytes, parse: Parse) -> object:
     """JSON as its value, text as a string, anything else as base64; `auto` goes by the content type.
 
-    With `auto` an empty body is None, and what only calls itself JSON is text.
+    With `auto` an empty body is None, and what calls itself JSON but does not even begin like it is text.
     """
     kind = parse
     if parse == "auto":
@@ -44,7 +46,7 @@ def parse_body(response: httpx.Response, data: bytes, parse: Parse) -> object:
             return None
         kind = _kind(response)
     if kind == "json":
-        return _json(data, otherwise=_text(response, data) if parse == "auto" else msgspec.UNSET)
+        return _json(response, data, lenient=parse == "auto")
     if kind == "text":
         return _text(response, data)
     return base64.b64encode(data).decode("ascii")
@@ -69,35 +71,56 @@ async def _read_plain(parts: AsyncIterator[bytes], limit: int) -> bytes:
 
 
 async def _read_compressed(parts: AsyncIterator[bytes], limit: int) -> bytes:
-    """Decompress no more than the bound at a time: a few bytes may stand for gigabytes."""
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | _AUTO_HEADER)
+    """Decompress no more than the bound at a time: a few bytes may stand for gigabytes.
+
+    A gzip body may have several members; what stands behind the last one is padding.
+    """
+    inflate = _inflater()
     data = bytearray()
+    raw = 0
     try:
         async for part in parts:
-            data += inflate.decompress(part, limit + 1 - len(data))
-            if len(data) > limit:
+            raw += len(part)
+            if raw > limit:
                 raise _too_large(limit)
+            rest = part
+            while rest:
+                if inflate.eof:
+                    if rest[0] != _GZIP_MAGIC:
+                        return bytes(data)
+                    inflate = _inflater()
+                data += inflate.decompress(rest, limit + 1 - len(data))
+                if len(data) > limit:
+                    raise _too_large(limit)
+                rest = inflate.unused_data
     except zlib.error as error:
         raise _bad_body(f"the response is badly compressed: {error}") from error
-    if data and not inflate.eof:
+    if raw and not inflate.eof:
         raise _bad_body("the compressed response ends too early")
     return bytes(data)
 
 
-def _json(data: bytes, otherwise: object = msgspec.UNSET) -> object:
+def _inflater() -> zlib._Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | _AUTO_HEADER)
+
+
+def _json(response: httpx.Response, data: bytes, *, lenient: bool) -> object:
+    text = data.removeprefix(b"\xef\xbb\xbf")
     try:
-        return msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        if otherwise is not msgspec.UNSET:
-            return otherwise
-        raise _bad_body(f"the response is no JSON: {error}") from error
+        return decode_text(text)
+    except JsonTextError as error:
+        if lenient and not text.lstrip().startswith(_JSON_BEGINNINGS):
+            return _text(response, data)
+        raise _bad_body(f"the response cannot be taken as JSON: {error}") from error
 
 
 def _text(response: httpx.Response, data: bytes) -> str:
     try:
-        return data.decode(response.charset_encoding or "utf-8", "replace")
-    except LookupError:
+        text = data.decode(response.charset_encoding or "utf-8", "replace")
+    except (LookupError, ValueError):
         return data.decode("utf-8", "replace")
+    # Some charsets have lone surrogates, which JSON has not.
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _bad_body(message: str) -> JobFailure:

@@ -14,16 +14,17 @@ _skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def encode_output(value: object) -> bytes:
-    """The JSON of what a job gave, for `checked_output` to look at; JobFailure `OUTPUT_NOT_JSON` if it has none.
+    """The JSON of what a job gave; JobFailure `OUTPUT_NOT_JSON` if it has none. See `checked_output`.
 
     Besides JSON's own types, what msgspec writes is fine: dataclasses, datetimes, UUIDs, enums, sets.
     """
     try:
         data = _encode(value)
+        # NaN and the infinities are written as null: only an output that holds a null can hide one.
+        hides = b"null" in data and _has_non_finite(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise _refuse(f"the output cannot be written as JSON: {error}") from error
-    # NaN and the infinities are written as null: only an output that holds a null can hide one.
-    if b"null" in data and _has_non_finite(value):
+    if hides:
         raise _refuse("the output holds NaN or an infinity, which JSON does not have")
     return data
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import base64
-import gzip
 import json
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,61 +87,6 @@ async def test_the_users_own_idempotency_key_wins(client: HttpClient, server: Se
     await _get(client, {"url": server.url(), "method": "put", "headers": {"Idempotency-Key": "mine"}})
     assert server.requests[0].headers["idempotency-key"] == "mine"
     assert server.requests[0].method == "PUT"
-
-
-@pytest.mark.parametrize(
-    ("parse", "content_type", "data", "body"),
-    [
-        ("auto", "text/plain; charset=latin-1", "ü".encode("latin-1"), "ü"),
-        ("auto", "application/problem+json", b"{}", {}),
-        ("auto", "application/json", b"<oops>", "<oops>"),
-        ("auto", "application/octet-stream", b"\x00\xff", base64.b64encode(b"\x00\xff").decode()),
-        ("auto", "application/atom+xml", b"<a/>", "<a/>"),
-        ("json", "text/plain", b"\xef\xbb\xbf[1]", [1]),
-        ("text", "application/json", b"[1]", "[1]"),
-        ("text", "text/plain; charset=unheard-of", b"a", "a"),
-        ("bytes", "text/plain", b"a", "YQ=="),
-        ("text", "text/plain", b"", ""),
-    ],
-)
-async def test_parsing(
-    client: HttpClient, server: Server, parse: str, content_type: str, data: bytes, body: object
-) -> None:
-    server.answers["/"] = answer(200, data, content_type=content_type)
-    assert (await _get(client, {"url": server.url(), "parse": parse}))["body"] == body
-
-
-async def test_json_that_is_none(client: HttpClient, server: Server) -> None:
-    server.answers["/"] = answer(200, b"[NaN]", content_type="application/json")
-    failure = await _fails(client, {"url": server.url(), "parse": "json"})
-    assert (failure.code, failure.retryable) == ("HTTP_BODY", False)
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "x-gzip"])
-async def test_compressed_bodies(client: HttpClient, server: Server, encoding: str) -> None:
-    data = b"row\n" * 1000
-    packed = zlib.compress(data) if encoding == "deflate" else gzip.compress(data)
-    server.answers["/"] = answer(200, packed, content_encoding=encoding, content_type="text/csv")
-    assert (await _get(client, {"url": server.url()}))["body"] == data.decode()
-    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
-
-
-@pytest.mark.parametrize("compressed", [False, True])
-async def test_a_response_is_bounded(client: HttpClient, server: Server, compressed: bool) -> None:  # noqa: FBT001
-    data = b"0" * 5_000_000
-    server.answers["/"] = (
-        answer(200, gzip.compress(data), content_encoding="gzip") if compressed else answer(200, data)
-    )
-    failure = await _fails(client, {"url": server.url()})
-    assert (failure.code, failure.retryable) == ("HTTP_RESPONSE_TOO_LARGE", False)
-
-
-@pytest.mark.parametrize(
-    ("data", "encoding"), [(b"no gzip", "gzip"), (gzip.compress(b"a" * 100)[:-9], "gzip"), (b"a", "br")]
-)
-async def test_badly_compressed(client: HttpClient, server: Server, data: bytes, encoding: str) -> None:
-    server.answers["/"] = answer(200, data, content_encoding=encoding)
-    assert (await _fails(client, {"url": server.url()})).code == "HTTP_BODY"
 
 
 @pytest.mark.parametrize(
