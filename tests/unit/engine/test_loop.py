@@ -191,23 +191,3 @@ def test_a_paused_run_begins_no_iteration() -> None:
     machine.resume()
     machine.run()
     assert machine.output() == 3
-
-
-def test_a_child_whose_inputs_a_runner_works_out_is_tried_again_as_one_iteration() -> None:
-    calls: list[object] = []
-
-    def flaky(given: object) -> int:
-        calls.append(given)
-        if len(calls) == 1:
-            raise JobError
-        return len(calls)
-
-    child = {"name": "child", "nodes": [fn("c", "flaky")]}
-    body = {
-        "type": "composite",
-        "config": {"definition": child, "inputs": {"x": "${inputs.x}"}},
-        "retry": {"max_attempts": 3, "backoff_ms": 1},
-    }
-    machine = Machine({"flaky": flaky}, inline_limit=60)
-    machine.begin(flow([loop("iteration < 1", body)]), {"x": "x" * 99})
-    assert machine.output() == 3

@@ -290,24 +290,3 @@ def test_a_child_run_gets_what_its_parent_got() -> None:
     assert isinstance(start, RunAdmitted)
     assert (start.author, start.priority, start.depth) == ("user:t", "high", 1)
     assert decode(start.inputs.raw) == {"item": "a", "index": 0}
-
-
-def test_a_child_whose_inputs_a_runner_works_out_is_tried_again_as_one_item() -> None:
-    calls: list[object] = []
-
-    def flaky(given: object) -> int:
-        calls.append(given)
-        if len(calls) == 1:
-            raise JobError
-        return len(calls)
-
-    child = {"name": "child", "nodes": [fn("c", "flaky")]}
-    body = {
-        "type": "composite",
-        "config": {"definition": child, "inputs": {"x": "${inputs.x}"}},
-        "retry": {"max_attempts": 3, "backoff_ms": 1},
-    }
-    machine = Machine({"flaky": flaky}, inline_limit=60)
-    config = {"items": "[1, 2, 3]", "node": body, "max_concurrency": 1}
-    machine.begin(flow([node("m", "map", config)]), {"x": "x" * 99})
-    assert machine.output() == [2, 3, 4]

@@ -67,6 +67,14 @@ def test_a_runner_works_it_out_over_a_reference() -> None:
     assert machine.types()[-1] == "run.completed"
 
 
+def test_a_time_that_comes_back_as_a_reference_is_none() -> None:
+    machine = waiting({"until": "${inputs.text}"}, {"text": "x" * 100})
+    machine.finish("w$config")
+    (failed,) = machine.of(NodeFailed)
+    assert (failed.path, failed.error.code) == ("w", "WAIT_INVALID")
+    assert machine.types()[-1] == "run.failed"
+
+
 def test_a_signal_releases_it_with_its_payload() -> None:
     machine = waiting({"signal": "go"})
     assert machine.statuses()["w"] is NodeStatus.RUNNING
