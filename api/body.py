@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-import orjson
 
 from api.problems import Problem
 from engine.errors import Issue
+from engine.json_text import JsonTextError, decode_text
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -57,9 +57,9 @@ def decode_body(decoder: msgspec.json.Decoder[T], data: bytes, *, at: str = "") 
 def json_value(raw: msgspec.Raw, *, at: str) -> object:
     """The value of an undecoded part; Problem JSON_INVALID for what only that finds (`1e999`, depth)."""
     try:
-        value: object = orjson.loads(memoryview(raw))
-    except orjson.JSONDecodeError as error:
-        message = f"this is not JSON: {error}"
+        value: object = decode_text(memoryview(raw))
+    except JsonTextError as error:
+        message = str(error)
         raise Problem(400, "JSON_INVALID", message, errors=[Issue(at, message, "JSON_INVALID")]) from error
     return value
 

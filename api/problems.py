@@ -130,6 +130,9 @@ def of_fault(error: Exception) -> Problem:
         return error
     if isinstance(error, Refusal):
         return of_refusal(error)
+    if isinstance(error, InvalidText | InvalidCursor):
+        detail = f"a value of the request cannot name anything: {error}"
+        return Problem(422, "REQUEST_INVALID", detail)
     if isinstance(error, UNAVAILABLE):
         log.warning("api.unavailable", error=repr(error))
         return unavailable(f"{_NAMES[type(error)]} does not answer: the request may be repeated")
@@ -152,10 +155,6 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return Problem(422, "REQUEST_INVALID", detail, errors=issues).response()
 
 
-async def _on_unnamable(_: Request, error: Exception) -> Response:
-    return Problem(422, "REQUEST_INVALID", f"a value of the request cannot name anything: {error}").response()
-
-
 async def _on_http(_: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return of_fault(error).response()
@@ -171,9 +170,7 @@ async def _on_fault(_: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem."""
-    for kind in (Problem, Refusal, *UNAVAILABLE, Exception):
+    for kind in (Problem, Refusal, InvalidText, InvalidCursor, *UNAVAILABLE, Exception):
         app.add_exception_handler(kind, _on_fault)
-    for kind in (InvalidText, InvalidCursor):
-        app.add_exception_handler(kind, _on_unnamable)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

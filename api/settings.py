@@ -41,6 +41,15 @@ class ApiSettings(Settings):
     api_projection_lag_s: float = Field(
         0.5, ge=0, le=10, description="How long an artifact that the projection does not show is looked for."
     )
+    api_takeover_s: float = Field(
+        10.0,
+        gt=0,
+        le=60,
+        description="How long a start waits for the run that has its key: to end, or to be known.",
+    )
+    api_starts_kept_s: int = Field(
+        7 * 24 * 3600, ge=3600, description="How long an idempotency key is remembered."
+    )
     api_drain_s: int = Field(
         10, ge=0, description="How long requests in flight may take when the api is stopped."
     )

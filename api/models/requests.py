@@ -31,7 +31,9 @@ class StartBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Start a run of a `workflow` (by `tag`, `main` by default, or `version`) or of a `definition`.
 
     `inputs` is `{}` by default. While a run with the same `key` of the same workflow is live, another start
-    is refused (`on_conflict: "fail"`), answered with that run (`"return"`), or cancels it first (`"cancel"`).
+    is refused (`on_conflict: "fail"`), answered with that run (`"return"`), or cancels it and begins once it
+    has ended (`"cancel"`; when that takes more than some seconds the answer is a 409: ask again). An equal
+    start with a `key` that was answered with 503 may be repeated: one run comes of both.
     """
 
     workflow: Name | None = None

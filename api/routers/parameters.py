@@ -10,7 +10,7 @@ from starlette.requests import Request
 from api.auth import Caller
 from api.runs.waiting import MAX_WAIT_S
 from api.services import Services, caller_of, services_of
-from engine.ids import ID_PATTERN
+from engine.ids import ID_PATTERN, SIGNAL_PATTERN
 
 MAX_PAGE = 1000
 
@@ -37,7 +37,7 @@ App = Annotated[Services, Depends(_services)]
 
 Name = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", description="Name of a workflow.")]
 TagName = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", description="Name of a tag.")]
-SignalName = Annotated[str, Path(pattern=f"^{ID_PATTERN}$", description="Name of a signal.")]
+SignalName = Annotated[str, Path(pattern=SIGNAL_PATTERN, description="Name of a signal.")]
 RunId = Annotated[str, Path(description="A run id.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items in a page.")]
 Wait = Annotated[

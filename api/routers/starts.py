@@ -15,11 +15,11 @@ from api.body import decode_body, read_body
 from api.models.answers import BatchAnswer, BatchResult, RunAccepted, RunFinished
 from api.models.requests import BatchBody, BatchDoc, BatchItem, StartBody
 from api.openapi import gives, takes
-from api.problems import UNAVAILABLE, Problem, of_fault
+from api.problems import Problem, of_fault
 from api.runs.starting import prepare_start, send_start
 from api.runs.waiting import MAX_WAIT_S, start_and_wait, wait_for_known
 from api.services import Services, answer, caller_of, services_of
-from engine.errors import Issue, Refusal
+from engine.errors import Issue
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
@@ -109,7 +109,7 @@ async def _start_item(services: Services, caller: Caller, raw: msgspec.Raw, at: 
         if not start.known:
             await send_start(services, caller, start)
         run = await _accepted(services, caller, start.run_id, known=start.known)
-    except (Problem, Refusal, *UNAVAILABLE) as error:
+    except Exception as error:  # noqa: BLE001 (the other starts of the batch were sent, and have their answers)
         problem = of_fault(error)
         return BatchResult(status=problem.details.status, problem=problem.details)
     return BatchResult(status=202, run=run)

@@ -44,10 +44,16 @@ async def require_live_run(services: Services, workspace: str, run_id: str) -> N
         raise Problem(409, "RUN_ENDED", f"the run {run_id} has ended: it is {status}", run_id=run_id)
 
 
-async def send_cancel(services: Services, caller: Caller, run_id: str, reason: str) -> None:
-    """Ask for a cancel without waiting for its outcome."""
-    command = CancelRun(command_id=new_command_id(), run_id=run_id, reason=reason)
-    await services.gateway.send(run_id, command, services.authorization(caller))
+async def ask_to_cancel(
+    services: Services, caller: Caller, run_id: str, reason: str, wait_s: float
+) -> Reply | None:
+    """Ask a run to cancel: its answer, or None when that has not come within `wait_s`."""
+    command = CancelRun(
+        command_id=new_command_id(), run_id=run_id, reason=reason, reply_to=services.gateway.reply_to
+    )
+    with services.gateway.expect(command.command_id) as expected:
+        await services.gateway.send(run_id, command, services.authorization(caller))
+        return await expected.reply(wait_s)
 
 
 async def tell(

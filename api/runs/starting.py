@@ -2,91 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
 
 from api.gateway import GatewayUnavailableError
-from api.problems import Problem, unavailable
-from api.runs.commanding import send_cancel
-from api.runs.plan import Plan, plan_start, request_hash
+from api.problems import Problem
+from api.runs.keys import claim_key, run_key
+from api.runs.plan import plan_again, plan_start
+from api.runs.start import Asked, Start, ask, key_hash, request_hash
 from engine.commands import StartRun
-from storage.postgres.statuses import ENDED
+from storage.postgres.api_rows import StartClaim
+from storage.postgres.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from api.auth import Caller
     from api.models.requests import StartBody
     from api.services import Services
 
-_CLAIM_ATTEMPTS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A start under `run_id`; `known` when that run stands for an earlier one and nothing is to be sent.
-
-    A `repeated` one is sent again, in case it got lost; its run replies to the request that came first.
-    """
-
-    run_id: str
-    plan: Plan
-    body: StartBody
-    known: bool = False
-    repeated: bool = False
+log = structlog.get_logger(__name__)
 
 
 async def prepare_start(
     services: Services, caller: Caller, body: StartBody, idempotency_key: str | None, *, at: str = ""
 ) -> Start:
     """Check a start and claim its keys; Problem, with pointers that begin with `at`."""
-    plan = await plan_start(services, caller.workspace, body, at=at)
-    start = Start(services.new_run_id(caller.workspace), plan, body)
-    if idempotency_key is not None:
-        start = await _claim_request(services, caller, start, idempotency_key)
-    return await _claim_key(services, caller, start)
-
-
-async def _claim_request(services: Services, caller: Caller, start: Start, key: str) -> Start:
-    """The start under the run that its idempotency key stands for; Problem when that is another request's."""
-    digest = request_hash(start.body, start.plan)
-    claim = await services.store.claim_start(caller.workspace, key, digest, start.run_id, services.now_ms())
-    if claim.run_id == start.run_id:
+    asked = ask(body, at)
+    start = await _identify(services, caller.workspace, asked, idempotency_key)
+    key = run_key(caller.workspace, start)
+    if key is None or start.known:
         return start
-    if claim.request_hash != digest:
+    start = replace(start, digest=key_hash(asked, idempotency_key))
+    return await claim_key(services, caller, start, key)
+
+
+async def _identify(services: Services, workspace: str, asked: Asked, key: str | None) -> Start:
+    """The start under a new run id, or under the one that its idempotency key stands for."""
+    run_id = services.new_run_id(workspace)
+    if key is None:
+        return Start(run_id, await plan_start(services, workspace, asked), asked.body)
+    wanted = request_hash(asked)
+    # Looked up before anything is checked: what the first request was let in with may have changed since.
+    claim = await services.store.find_start(workspace, key)
+    if claim is None:
+        plan = await plan_start(services, workspace, asked)
+        wish = StartClaim(run_id, wanted, plan.workflow, plan.version, plan.digest)
+        claim = await services.store.claim_start(workspace, key, wish, services.now_ms())
+        if claim.run_id == run_id:
+            return Start(run_id, plan, asked.body)
+    if claim.request_hash != wanted:
         detail = f"the idempotency key {key!r} belongs to another request"
         raise Problem(422, "IDEMPOTENCY_KEY_REUSED", detail, run_id=claim.run_id)
     # The first request may have broken off between claim and command: sent again, the first start wins.
-    status = await services.reads.run_status(caller.workspace, claim.run_id)
-    return replace(start, run_id=claim.run_id, known=status is not None, repeated=True)
-
-
-async def _claim_key(services: Services, caller: Caller, start: Start) -> Start:
-    """The start once the business key is its own, or what `on_conflict` says; Problem RUN_KEY_TAKEN."""
-    key, workflow = start.body.key, start.plan.workflow
-    if key is None or start.known:
-        return start
-    claimed = partial(
-        services.store.claim_run_key, caller.workspace, workflow, key, start.run_id, services.now_ms()
-    )
-    holder = await claimed()
-    for _ in range(_CLAIM_ATTEMPTS):
-        if holder == start.run_id:
-            return start
-        if await _may_be_live(services, caller.workspace, holder):
-            if start.body.on_conflict == "return":
-                return replace(start, run_id=holder, known=True)
-            if start.body.on_conflict == "fail":
-                detail = f"the live run {holder} of workflow {workflow!r} has the key {key!r}"
-                raise Problem(409, "RUN_KEY_TAKEN", detail, run_id=holder)
-            await send_cancel(services, caller, holder, f"run {start.run_id} takes over its key")
-        holder = await claimed(instead_of=holder)
-    raise unavailable(f"too many starts compete for the key {key!r}")
-
-
-async def _may_be_live(services: Services, workspace: str, run_id: str) -> bool:
-    """False for a run that has ended, and for a claim of long ago whose run never came to be."""
-    status = await services.reads.run_status(workspace, run_id)
-    return services.accepted_lately(workspace, run_id) if status is None else status not in ENDED
+    status = await services.reads.run_status(workspace, claim.run_id)
+    plan = await plan_again(services, workspace, asked, claim)
+    return Start(claim.run_id, plan, asked.body, known=status is not None, repeated=True)
 
 
 async def send_start(services: Services, caller: Caller, start: Start, *, reply: bool = False) -> None:
@@ -111,6 +82,27 @@ async def send_start(services: Services, caller: Caller, start: Start, *, reply:
     try:
         await services.gateway.send(start.run_id, command, services.authorization(caller))
     except GatewayUnavailableError as error:
-        if body.key is not None and not error.sent:
-            await services.store.release_run_key(caller.workspace, plan.workflow, body.key, start.run_id)
+        await _not_sent(services, caller, start, maybe=error.sent or start.repeated)
         raise
+    await _sent(services, caller, start)
+
+
+async def _sent(services: Services, caller: Caller, start: Start) -> None:
+    key = run_key(caller.workspace, start)
+    if key is None:
+        return
+    try:
+        await services.store.trust_run_key(key, start.run_id, None)
+    except DatabaseUnavailable as error:
+        # The start is durable, which is the answer; that it was confirmed the projection will show as well.
+        log.warning("start.key_not_confirmed", run_id=start.run_id, error=str(error))
+
+
+async def _not_sent(services: Services, caller: Caller, start: Start, *, maybe: bool) -> None:
+    key = run_key(caller.workspace, start)
+    if key is None:
+        return
+    if maybe:
+        await services.store.trust_run_key(key, start.run_id, services.now_ms())
+    else:
+        await services.store.release_run_key(key, start.run_id)

@@ -10,12 +10,13 @@ import msgspec
 
 from api.models.answers import RunFinished
 from api.models.runs import run_view
-from api.runs.starting import Start, send_start
+from api.runs.starting import send_start
 from engine.errors import NodeError
 from engine.state.status import ENDED, REJECTED
 
 if TYPE_CHECKING:
     from api.auth import Caller
+    from api.runs.start import Start
     from api.services import Services
     from engine.effects import Reply
 

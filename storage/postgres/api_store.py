@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 import psycopg
 from psycopg.types.json import Json
 
-from storage.postgres.api_rows import ApiKey, AuditEntry, StartClaim
+from storage.postgres.api_rows import ApiKey, AuditEntry, KeyHolder, RunKey, StartClaim
 from storage.postgres.errors import Conflict
 from storage.postgres.rows import raw
 from storage.postgres.statements import statements
 from storage.postgres.statuses import ENDED
 
 if TYPE_CHECKING:
-    from storage.postgres.pool import Parameters, Pool
+    from storage.postgres.pool import Pool
 
 _SQL = statements("api_store")
 _LAST = 2**62
+_ENDED = sorted(ENDED)
 
 
 class ApiStore(Protocol):
@@ -47,27 +49,41 @@ class ApiStore(Protocol):
         """Return when the store answers."""
         ...
 
-    async def claim_start(
-        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
-    ) -> StartClaim:
+    async def find_start(self, workspace: str, key: str) -> StartClaim | None:
+        """What an idempotency key stands for."""
+        ...
+
+    async def claim_start(self, workspace: str, key: str, claim: StartClaim, at: int) -> StartClaim:
         """Let an idempotency key stand for a run, unless it stands for one already: that one answers."""
         ...
 
-    async def forget_starts(self, before: int) -> int:
-        """Forget the idempotency keys used before a time, and return how many they were."""
+    async def forget_starts(self, before: int, limit: int = 1000) -> int:
+        """Forget up to `limit` idempotency keys first used before a time, and return how many they were."""
         ...
 
     async def claim_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, at: int, *, instead_of: str | None = None
-    ) -> str:
-        """Claim a business key for a run and return the run that has it now.
+        self, key: RunKey, wish: KeyHolder, at: int, *, instead_of: KeyHolder | None = None
+    ) -> KeyHolder:
+        """Claim a business key and return who has it now.
 
-        It is claimed when nobody has it, or a run that has ended, or the run `instead_of`.
+        It is claimed when nobody has it, or the same run, or one that has ended, or still `instead_of` (whose
+        `request_hash` does not count).
         """
         ...
 
-    async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
+    async def trust_run_key(self, key: RunKey, run_id: str, until: int | None) -> None:
+        """Change until when the start of a key's run is trusted to arrive (None: it has)."""
+        ...
+
+    async def release_run_key(self, key: RunKey, run_id: str) -> None:
         """Give a claim up whose start was not sent."""
+        ...
+
+    async def forget_run_keys(self, before: int, limit: int = 1000) -> int:
+        """Forget up to `limit` business keys, and return how many they were.
+
+        Those of runs that have ended, and those claimed before a time whose run never came to be.
+        """
         ...
 
     async def add_audit(self, entry: AuditEntry) -> int:
@@ -118,46 +134,61 @@ class PostgresApiStore:
         """Return when Postgres answers."""
         await self._pool.row(_SQL["ping"], {})
 
-    async def claim_start(
-        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
-    ) -> StartClaim:
-        """Let an idempotency key stand for a run."""
-        names = {"workspace": workspace, "key": key}
-        wish = names | {"request_hash": request_hash, "run_id": run_id, "at": at}
-        while True:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(_SQL["add_start"], wish)
-                if cursor.rowcount:
-                    return StartClaim(run_id, request_hash)
-            # A statement of its own: it sees what another instance committed while the first one waited.
-            row = await self._pool.row(_SQL["start"], names)
-            if row is not None:
-                return StartClaim(row["run_id"], row["request_hash"])
+    async def find_start(self, workspace: str, key: str) -> StartClaim | None:
+        """What an idempotency key stands for."""
+        row = await self._pool.row(_SQL["start"], {"workspace": workspace, "key": key})
+        return None if row is None else StartClaim(**row)
 
-    async def forget_starts(self, before: int) -> int:
+    async def claim_start(self, workspace: str, key: str, claim: StartClaim, at: int) -> StartClaim:
+        """Let an idempotency key stand for a run."""
+        wish = msgspec.structs.asdict(claim) | {"workspace": workspace, "key": key, "at": at}
+        while True:
+            if await self._pool.count(_SQL["add_start"], wish):
+                return claim
+            # A statement of its own: it sees what another instance committed while the first one waited.
+            found = await self.find_start(workspace, key)
+            if found is not None:
+                return found
+
+    async def forget_starts(self, before: int, limit: int = 1000) -> int:
         """Forget old idempotency keys."""
-        async with self._pool.connection() as connection:
-            return (await connection.execute(_SQL["forget_starts"], {"before": before})).rowcount
+        return await self._pool.count(_SQL["forget_starts"], {"before": before, "limit": limit})
 
     async def claim_run_key(
-        self, workspace: str, workflow: str, key: str, run_id: str, at: int, *, instead_of: str | None = None
-    ) -> str:
-        """Claim a business key for a run."""
-        names: Parameters = {"workspace": workspace, "workflow": workflow, "key": key}
-        wish = names | {"run_id": run_id, "at": at, "instead_of": instead_of, "ended": sorted(ENDED)}
+        self, key: RunKey, wish: KeyHolder, at: int, *, instead_of: KeyHolder | None = None
+    ) -> KeyHolder:
+        """Claim a business key."""
+        names = key._asdict()
+        claim = (
+            names
+            | msgspec.structs.asdict(wish)
+            | {
+                "at": at,
+                "instead_of": None if instead_of is None else instead_of.run_id,
+                "instead_until": None if instead_of is None else instead_of.trusted_until,
+                "ended": _ENDED,
+            }
+        )
         while True:
-            if await self._pool.row(_SQL["claim"], wish) is not None:
-                return run_id
+            if await self._pool.row(_SQL["claim"], claim) is not None:
+                return wish
             holder = await self._pool.row(_SQL["holder"], names)
             # None: given back between the two statements.
             if holder is not None:
-                return str(holder["run_id"])
+                return KeyHolder(**holder)
 
-    async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
+    async def trust_run_key(self, key: RunKey, run_id: str, until: int | None) -> None:
+        """Change until when a start is trusted."""
+        await self._pool.count(_SQL["trust"], key._asdict() | {"run_id": run_id, "until": until})
+
+    async def release_run_key(self, key: RunKey, run_id: str) -> None:
         """Give a claim up."""
-        names = {"workspace": workspace, "workflow": workflow, "key": key, "run_id": run_id}
-        async with self._pool.connection() as connection:
-            await connection.execute(_SQL["release"], names)
+        await self._pool.count(_SQL["release"], key._asdict() | {"run_id": run_id})
+
+    async def forget_run_keys(self, before: int, limit: int = 1000) -> int:
+        """Forget business keys that hold nothing."""
+        parameters = {"before": before, "limit": limit, "ended": _ENDED}
+        return await self._pool.count(_SQL["forget_run_keys"], parameters)
 
     async def add_audit(self, entry: AuditEntry) -> int:
         """Append to the audit."""

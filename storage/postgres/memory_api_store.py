@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from storage.postgres.api_rows import ApiKey, AuditEntry, StartClaim
 from storage.postgres.errors import Conflict
 from storage.postgres.statuses import ENDED
 
 if TYPE_CHECKING:
+    from storage.postgres.api_rows import ApiKey, AuditEntry, KeyHolder, RunKey, StartClaim
     from storage.postgres.memory_projection import MemoryTables
-
-_RunKey = tuple[str, str, str]
 
 
 class MemoryApiStore:
@@ -24,7 +22,7 @@ class MemoryApiStore:
         self._tables = tables
         self._keys: dict[str, ApiKey] = {}
         self._starts: dict[tuple[str, str], tuple[StartClaim, int]] = {}
-        self._run_keys: dict[_RunKey, str] = {}
+        self._run_keys: dict[RunKey, tuple[KeyHolder, int]] = {}
         self._audit: list[AuditEntry] = []
 
     async def create_key(self, key: ApiKey) -> None:
@@ -64,44 +62,60 @@ class MemoryApiStore:
     async def ping(self) -> None:
         """Answer."""
 
-    async def claim_start(
-        self, workspace: str, key: str, request_hash: str, run_id: str, at: int
-    ) -> StartClaim:
-        """Let an idempotency key stand for a run."""
-        claim, _ = self._starts.setdefault((workspace, key), (StartClaim(run_id, request_hash), at))
-        return claim
+    async def find_start(self, workspace: str, key: str) -> StartClaim | None:
+        """What an idempotency key stands for."""
+        found = self._starts.get((workspace, key))
+        return None if found is None else found[0]
 
-    async def forget_starts(self, before: int) -> int:
+    async def claim_start(self, workspace: str, key: str, claim: StartClaim, at: int) -> StartClaim:
+        """Let an idempotency key stand for a run."""
+        return self._starts.setdefault((workspace, key), (claim, at))[0]
+
+    async def forget_starts(self, before: int, limit: int = 1000) -> int:
         """Forget old idempotency keys."""
-        old = [place for place, (_, at) in self._starts.items() if at < before]
+        old = [place for place, (_, at) in self._starts.items() if at < before][:limit]
         for place in old:
             del self._starts[place]
         return len(old)
 
     async def claim_run_key(
-        self,
-        workspace: str,
-        workflow: str,
-        key: str,
-        run_id: str,
-        at: int,  # noqa: ARG002 (the table keeps it for people)
-        *,
-        instead_of: str | None = None,
-    ) -> str:
-        """Claim a business key for a run."""
-        place = workspace, workflow, key
-        holder = self._run_keys.get(place, run_id)
-        run = self._tables.folded.runs.get(holder)
-        if holder in (run_id, instead_of) or (run is not None and run.status in ENDED):
-            holder = run_id
-        self._run_keys[place] = holder
-        return holder
+        self, key: RunKey, wish: KeyHolder, at: int, *, instead_of: KeyHolder | None = None
+    ) -> KeyHolder:
+        """Claim a business key."""
+        held = self._run_keys.get(key)
+        named = instead_of is not None and (instead_of.run_id, instead_of.trusted_until)
+        if (
+            held is None
+            or held[0].run_id == wish.run_id
+            or (held[0].run_id, held[0].trusted_until) == named
+            or self._ended(held[0].run_id)
+        ):
+            held = self._run_keys[key] = wish, at
+        return held[0]
 
-    async def release_run_key(self, workspace: str, workflow: str, key: str, run_id: str) -> None:
+    async def trust_run_key(self, key: RunKey, run_id: str, until: int | None) -> None:
+        """Change until when a start is trusted."""
+        held = self._run_keys.get(key)
+        if held is not None and held[0].run_id == run_id:
+            self._run_keys[key] = msgspec.structs.replace(held[0], trusted_until=until), held[1]
+
+    async def release_run_key(self, key: RunKey, run_id: str) -> None:
         """Give a claim up."""
-        place = workspace, workflow, key
-        if self._run_keys.get(place) == run_id:
-            del self._run_keys[place]
+        held = self._run_keys.get(key)
+        if held is not None and held[0].run_id == run_id:
+            del self._run_keys[key]
+
+    async def forget_run_keys(self, before: int, limit: int = 1000) -> int:
+        """Forget business keys that hold nothing."""
+        runs = self._tables.folded.runs
+        idle = [
+            key
+            for key, (holder, at) in self._run_keys.items()
+            if self._ended(holder.run_id) or (holder.run_id not in runs and at < before)
+        ][:limit]
+        for key in idle:
+            del self._run_keys[key]
+        return len(idle)
 
     async def add_audit(self, entry: AuditEntry) -> int:
         """Append to the audit."""
@@ -119,6 +133,10 @@ class MemoryApiStore:
             if entry.workspace == workspace and (before is None or entry.entry < before)
         ]
         return entries[:limit]
+
+    def _ended(self, run_id: str) -> bool:
+        run = self._tables.folded.runs.get(run_id)
+        return run is not None and run.status in ENDED
 
     def _id_taken(self, key: ApiKey) -> bool:
         return any(known.key_id == key.key_id for known in self._keys.values())

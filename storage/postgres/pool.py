@@ -64,6 +64,11 @@ class Pool:
             cursor = await connection.execute(statement, parameters)
             return await cursor.fetchall()
 
+    async def count(self, statement: bytes, parameters: Parameters) -> int:
+        """Run one statement and return how many rows it changed."""
+        async with self.connection() as connection:
+            return (await connection.execute(statement, parameters)).rowcount
+
     async def row(self, statement: bytes, parameters: Parameters) -> DictRow | None:
         """Run one statement and return its only row, if there is one."""
         async with self.connection() as connection:

@@ -10,7 +10,7 @@ import pytest
 
 from engine import events
 from engine.payload import NULL
-from storage.postgres.api_rows import ApiKey, AuditEntry, StartClaim
+from storage.postgres.api_rows import ApiKey, AuditEntry, KeyHolder, RunKey, StartClaim
 from storage.postgres.api_store import ApiStore, PostgresApiStore
 from storage.postgres.errors import Conflict, DatabaseUnavailable
 from storage.postgres.memory_api_store import MemoryApiStore
@@ -117,42 +117,55 @@ async def test_bootstrap_takes_no_other_keys_id(bench: Bench) -> None:
         await bench.store.bootstrap_key(key(2, key_id="k1"))
 
 
-async def test_an_idempotency_key_stands_for_its_first_request(bench: Bench) -> None:
-    first = StartClaim("r0_1", "hash")
+def claimed_start(number: int, request_hash: str = "hash", **chosen: object) -> StartClaim:
+    return StartClaim(f"r0_{number}", request_hash, **chosen)  # type: ignore[arg-type]
 
-    assert await bench.store.claim_start("default", "i", "hash", "r0_1", 1) == first
-    assert await bench.store.claim_start("default", "i", "hash", "r0_2", 2) == first
-    assert await bench.store.claim_start("default", "i", "other", "r0_3", 3) == first
-    assert await bench.store.claim_start("other", "i", "hash", "r0_4", 4) == StartClaim("r0_4", "hash")
+
+async def test_an_idempotency_key_stands_for_its_first_request(bench: Bench) -> None:
+    first = claimed_start(1, workflow="flow", version=3, definition_hash="a" * 64)
+    claim = bench.store.claim_start
+
+    assert await bench.store.find_start("default", "i") is None
+    assert await claim("default", "i", first, 1) == first
+    assert await claim("default", "i", claimed_start(2), 2) == first
+    assert await claim("default", "i", claimed_start(3, "other"), 3) == first
+    assert await claim("other", "i", claimed_start(4), 4) == claimed_start(4)
+    assert await bench.store.find_start("default", "i") == first
 
 
 async def test_of_many_at_once_one_wins(bench: Bench) -> None:
     claims = await asyncio.gather(
-        *(bench.store.claim_start("default", "i", f"h{n}", f"r0_{n}", n) for n in range(20))
+        *(bench.store.claim_start("default", "i", claimed_start(n, f"h{n}"), n) for n in range(20))
     )
 
     assert len(set(claims)) == 1
 
 
 async def test_old_idempotency_keys_are_forgotten(bench: Bench) -> None:
-    for number in range(4):
-        await bench.store.claim_start("default", f"i{number}", "hash", f"r0_{number}", number)
+    for number in range(6):
+        await bench.store.claim_start("default", f"i{number}", claimed_start(number), number)
 
-    assert await bench.store.forget_starts(2) == 2
-    assert (await bench.store.claim_start("default", "i1", "hash", "r0_new", 9)).run_id == "r0_new"
-    assert (await bench.store.claim_start("default", "i2", "hash", "r0_new", 9)).run_id == "r0_2"
+    assert await bench.store.forget_starts(4, limit=3) == 3
+    assert await bench.store.forget_starts(4, limit=3) == 1
+    assert await bench.store.forget_starts(4) == 0
+    assert await bench.store.claim_start("default", "i3", claimed_start(7), 9) == claimed_start(7)
+    assert await bench.store.claim_start("default", "i4", claimed_start(7), 9) == claimed_start(4)
 
 
-async def claim(bench: Bench, run_id: str, **options: str) -> str:
-    return await bench.store.claim_run_key("default", "flow", "order-7", run_id, 5, **options)
+KEY = RunKey("default", "flow", "order-7")
+
+
+async def claim(bench: Bench, run_id: str, key: RunKey = KEY, instead_of: str | None = None) -> str:
+    named = None if instead_of is None else KeyHolder(instead_of)
+    return (await bench.store.claim_run_key(key, KeyHolder(run_id), 5, instead_of=named)).run_id
 
 
 async def test_a_business_key_has_one_live_run(bench: Bench) -> None:
     assert await claim(bench, "r0_1") == "r0_1"
     assert await claim(bench, "r0_2") == "r0_1"
     assert await claim(bench, "r0_1") == "r0_1"
-    assert await bench.store.claim_run_key("default", "other", "order-7", "r0_3", 5) == "r0_3"
-    assert await bench.store.claim_run_key("other", "flow", "order-7", "r0_4", 5) == "r0_4"
+    assert await claim(bench, "r0_3", KEY._replace(workflow="other")) == "r0_3"
+    assert await claim(bench, "r0_4", KEY._replace(workspace="other")) == "r0_4"
 
 
 async def test_a_business_key_is_free_again_when_its_run_has_ended(bench: Bench) -> None:
@@ -174,13 +187,52 @@ async def test_a_business_key_is_taken_from_the_run_that_is_named(bench: Bench) 
     assert await claim(bench, "r0_3", instead_of="r0_1") == "r0_2"
 
 
+async def test_a_business_key_is_not_taken_from_a_claim_that_was_renewed(bench: Bench) -> None:
+    seen = await bench.store.claim_run_key(KEY, KeyHolder("r0_1", "hash", 20), 5)
+    await bench.store.claim_run_key(KEY, KeyHolder("r0_1", "hash", 30), 6)
+
+    rival = KeyHolder("r0_2", "other", 40)
+    assert (await bench.store.claim_run_key(KEY, rival, 7, instead_of=seen)).run_id == "r0_1"
+    await bench.store.trust_run_key(KEY, "r0_1", 20)
+    assert (await bench.store.claim_run_key(KEY, rival, 8, instead_of=seen)).run_id == "r0_2"
+
+
 async def test_a_claim_is_given_back_by_its_run_alone(bench: Bench) -> None:
     await claim(bench, "r0_1")
-    await bench.store.release_run_key("default", "flow", "order-7", "r0_2")
+    await bench.store.release_run_key(KEY, "r0_2")
     assert await claim(bench, "r0_2") == "r0_1"
 
-    await bench.store.release_run_key("default", "flow", "order-7", "r0_1")
+    await bench.store.release_run_key(KEY, "r0_1")
     assert await claim(bench, "r0_2") == "r0_2"
+
+
+async def test_a_claim_says_whether_its_start_has_arrived(bench: Bench) -> None:
+    under_way = KeyHolder("r0_1", "hash", 20)
+    assert await bench.store.claim_run_key(KEY, under_way, 5) == under_way
+    assert await bench.store.claim_run_key(KEY, KeyHolder("r0_2"), 6) == under_way
+
+    await bench.store.trust_run_key(KEY, "r0_2", 99)
+    await bench.store.trust_run_key(KEY, "r0_1", None)
+    arrived = KeyHolder("r0_1", "hash", None)
+    assert await bench.store.claim_run_key(KEY, KeyHolder("r0_2"), 7) == arrived
+
+    again = KeyHolder("r0_1", "hash", 30)
+    assert await bench.store.claim_run_key(KEY, again, 8) == again
+
+
+async def test_business_keys_that_hold_nothing_are_forgotten(bench: Bench) -> None:
+    for number, (run_id, ended) in enumerate({"r0_1": True, "r0_2": True, "r0_3": False}.items()):
+        await claim(bench, run_id, KEY._replace(key=f"k{number}"))
+        bench.project(run_id, ended=ended)
+    await claim(bench, "r0_never", KEY._replace(key="k3"))
+
+    assert await bench.store.forget_run_keys(5, limit=1) == 1
+    assert await bench.store.forget_run_keys(5) == 1
+    assert await bench.store.forget_run_keys(5) == 0
+    assert await claim(bench, "r0_9", KEY._replace(key="k3")) == "r0_never"
+    assert await bench.store.forget_run_keys(6) == 1
+    assert await claim(bench, "r0_9", KEY._replace(key="k2")) == "r0_3"
+    assert await claim(bench, "r0_9", KEY._replace(key="k3")) == "r0_9"
 
 
 async def test_of_many_claims_at_once_one_wins(bench: Bench) -> None:

@@ -28,26 +28,45 @@ UPDATE api_keys SET revoked_at = coalesce(revoked_at, %(at)s)
 WHERE workspace = %(workspace)s AND key_id = %(key_id)s RETURNING key_id
 
 -- name: add_start
-INSERT INTO start_requests (workspace, idempotency_key, request_hash, run_id, created_at)
-VALUES (%(workspace)s, %(key)s, %(request_hash)s, %(run_id)s, %(at)s)
+INSERT INTO start_requests
+    (workspace, idempotency_key, request_hash, run_id, workflow, version, definition_hash, created_at)
+VALUES (%(workspace)s, %(key)s, %(request_hash)s, %(run_id)s, %(workflow)s, %(version)s, %(definition_hash)s, %(at)s)
 ON CONFLICT (workspace, idempotency_key) DO NOTHING
 
 -- name: start
-SELECT request_hash, run_id FROM start_requests WHERE workspace = %(workspace)s AND idempotency_key = %(key)s
+SELECT run_id, request_hash, workflow, version, definition_hash FROM start_requests
+WHERE workspace = %(workspace)s AND idempotency_key = %(key)s
 
 -- name: forget_starts
-DELETE FROM start_requests WHERE created_at < %(before)s
+DELETE FROM start_requests WHERE (workspace, idempotency_key) IN (
+    SELECT workspace, idempotency_key FROM start_requests
+    WHERE created_at < %(before)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 
 -- name: claim
-INSERT INTO run_keys AS held (workspace, workflow, key, run_id, claimed_at)
-VALUES (%(workspace)s, %(workflow)s, %(key)s, %(run_id)s, %(at)s)
-ON CONFLICT (workspace, workflow, key) DO UPDATE SET run_id = excluded.run_id, claimed_at = excluded.claimed_at
-WHERE held.run_id IN (excluded.run_id, %(instead_of)s)
+INSERT INTO run_keys AS held (workspace, workflow, key, run_id, request_hash, trusted_until, claimed_at)
+VALUES (%(workspace)s, %(workflow)s, %(key)s, %(run_id)s, %(request_hash)s, %(trusted_until)s, %(at)s)
+ON CONFLICT (workspace, workflow, key) DO UPDATE SET
+    run_id = excluded.run_id, request_hash = excluded.request_hash,
+    trusted_until = excluded.trusted_until, claimed_at = excluded.claimed_at
+WHERE held.run_id = excluded.run_id
+   OR (held.run_id = %(instead_of)s AND held.trusted_until IS NOT DISTINCT FROM %(instead_until)s::bigint)
    OR EXISTS (SELECT 1 FROM runs AS run WHERE run.run_id = held.run_id AND run.status = ANY (%(ended)s))
 RETURNING run_id
 
 -- name: holder
-SELECT run_id FROM run_keys WHERE workspace = %(workspace)s AND workflow = %(workflow)s AND key = %(key)s
+SELECT run_id, request_hash, trusted_until FROM run_keys
+WHERE workspace = %(workspace)s AND workflow = %(workflow)s AND key = %(key)s
+
+-- name: trust
+UPDATE run_keys SET trusted_until = %(until)s
+WHERE workspace = %(workspace)s AND workflow = %(workflow)s AND key = %(key)s AND run_id = %(run_id)s
+
+-- name: forget_run_keys
+DELETE FROM run_keys WHERE (workspace, workflow, key, run_id) IN (
+    SELECT held.workspace, held.workflow, held.key, held.run_id
+    FROM run_keys AS held LEFT JOIN runs AS run ON run.run_id = held.run_id
+    WHERE run.status = ANY (%(ended)s) OR (run.run_id IS NULL AND held.claimed_at < %(before)s)
+    LIMIT %(limit)s FOR UPDATE OF held SKIP LOCKED)
 
 -- name: release
 DELETE FROM run_keys

@@ -102,6 +102,11 @@ async def test_a_signal_must_be_json(client: httpx.AsyncClient, content: bytes) 
     problem_of(await client.post(f"/v1/runs/{RUN}/signals/go", content=content), 400, "JSON_INVALID")
 
 
+async def test_the_name_of_a_signal_may_have_dots(world: World, client: httpx.AsyncClient) -> None:
+    assert (await client.post(f"/v1/runs/{RUN}/signals/order.paid-1?wait=0")).status_code == 202
+    assert world.commands()[-1].name == "order.paid-1"
+
+
 async def test_the_name_of_a_signal_is_an_id(client: httpx.AsyncClient) -> None:
     problem = problem_of(await client.post(f"/v1/runs/{RUN}/signals/a%20b"), 422, "REQUEST_INVALID")
     assert pointers(problem) == ["/path/name"]

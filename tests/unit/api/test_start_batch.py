@@ -6,10 +6,13 @@ import pytest
 
 from api.gateway import GatewayUnavailableError
 from engine.commands import StartRun
+from storage.postgres.errors import InvalidText
 from tests.unit.api.world import World, pointers, problem_of
 
 if TYPE_CHECKING:
     import httpx
+
+    from storage.postgres.api_rows import StartClaim
 
 START = {"workflow": "etl", "inputs": {"n": 1}}
 
@@ -63,6 +66,29 @@ async def test_a_thousand_starts_fit_in_a_batch(world: World, client: httpx.Asyn
 async def test_a_batch_has_one_to_a_thousand_starts(client: httpx.AsyncClient, runs: object) -> None:
     problem = problem_of(await client.post("/v1/runs/batch", json={"runs": runs}), 422, "BODY_INVALID")
     assert pointers(problem) == ["/runs"]
+
+
+async def test_the_fault_of_one_start_is_its_own(
+    world: World, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, faults = world.store.claim_start, iter([RuntimeError("the secret is plum"), InvalidText("a NUL")])
+
+    async def broken(workspace: str, key: str, wish: StartClaim, at: int) -> StartClaim:
+        if key == "ok":
+            return await claim(workspace, key, wish, at)
+        raise next(faults)
+
+    monkeypatch.setattr(world.store, "claim_start", broken)
+    deep: object = []
+    for _ in range(300):
+        deep = [deep]
+    keys = ("ok", "broken", "odd")
+    runs = [START | {"idempotency_key": key} for key in keys] + [START | {"inputs": deep}]
+    body = (await client.post("/v1/runs/batch", json={"runs": runs})).json()
+    assert [item["status"] for item in body["results"]] == [202, 500, 422, 400]
+    assert body["results"][3]["problem"]["errors"][0]["pointer"] == "/runs/3/inputs"
+    assert "plum" not in str(body)
+    assert len(starts(world)) == 1
 
 
 async def test_a_batch_without_kafka_is_refused_item_by_item(world: World, client: httpx.AsyncClient) -> None:

@@ -112,6 +112,7 @@ async def test_a_wrong_start_is_refused_with_its_pointer(
         b'{"workflow": "\xff"}',
         b'{"workflow": "etl", "inputs": "\xff"}',
         b'{"workflow": "etl", "inputs": {"n": 1e999}}',
+        b'{"workflow": "etl", "inputs": ' + b"[" * 201 + b"]" * 201 + b"}",
         b'{"workflow": "etl", "inputs": ' + b"[" * 1200 + b"]" * 1200 + b"}",
         b'{"workflow": "etl", "inputs": ' + b"[" * 90_000 + b"]" * 90_000 + b"}",
     ],
@@ -119,6 +120,30 @@ async def test_a_wrong_start_is_refused_with_its_pointer(
 async def test_what_is_no_json_is_refused(world: World, client: httpx.AsyncClient, content: bytes) -> None:
     problem_of(await client.post("/v1/runs", content=content), 400, "JSON_INVALID")
     assert starts(world) == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "order-1"}])
+@pytest.mark.parametrize("depth", [201, 300, 900])
+async def test_json_that_is_too_deep_is_refused_where_it_stands(
+    world: World, client: httpx.AsyncClient, depth: int, headers: dict[str, str]
+) -> None:
+    deep = b"[" * depth + b"]" * depth
+    for field in (b"inputs", b"definition"):
+        rest = b'"workflow": "etl", ' if field == b"inputs" else b'"key": "k", '
+        response = await client.post(
+            "/v1/runs", content=b"{%s%s" % (rest, b'"%s": %s}' % (field, deep)), headers=headers
+        )
+        assert pointers(problem_of(response, 400, "JSON_INVALID")) == [f"/{field.decode()}"]
+    assert starts(world) == []
+
+
+async def test_as_deep_as_may_be_is_let_in(world: World, client: httpx.AsyncClient) -> None:
+    deep = b"[" * 200 + b"]" * 200
+    await client.put("/v1/workflows/any", json=workflow("any"))
+    body = b'{"workflow": "any", "inputs": %s}' % deep
+    assert (await client.post("/v1/runs", content=body, headers={"idempotency-key": "1"})).status_code == 202
+    batch = b'{"runs": [%s]}' % body
+    assert (await client.post("/v1/runs/batch", content=batch)).json()["accepted"] == 1
 
 
 async def test_inputs_are_bounded() -> None:
