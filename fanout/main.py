@@ -57,15 +57,10 @@ def _assemble(settings: FanoutSettings) -> tuple[Services, Callable[[], Abstract
     hub = Hub(ring_bytes=settings.fanout_ring_bytes, buffer_bytes=settings.fanout_buffer_bytes)
     tail = Tail(settings.kafka_bootstrap, (WORKFLOW_EVENTS, NODE_LOGS), hub.publish)
     secret = run_id_key(settings.jwt_secret.get_secret_value())
-    bootstrap = settings.bootstrap_api_key
     services = Services(
         hub=hub,
         history=ProjectionHistory(PostgresReadModel(pool)),
-        keys=StoredKeys(
-            PostgresApiStore(pool),
-            bootstrap_key=None if bootstrap is None else bootstrap.get_secret_value(),
-            trusted_s=settings.fanout_key_cache_s,
-        ),
+        keys=StoredKeys(PostgresApiStore(pool), trusted_s=settings.fanout_key_cache_s),
         accepted=lambda workspace, run_id: recognise_run_id(secret, workspace, run_id),
         following=lambda: tail.following,
         max_streams=settings.fanout_max_streams,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections import OrderedDict
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from storage.postgres.api_store import ApiStore
     from storage.postgres.read_model import ReadModel
 
-BOOTSTRAP_WORKSPACE = "default"
 _REMEMBERED = 10_000
 
 
@@ -47,18 +45,16 @@ class ProjectionHistory:
 
 
 class StoredKeys:
-    """The api's keys; what was found (or not) is trusted for a few seconds."""
+    """The api's keys, its bootstrap key among them; what was found (or not) is trusted for a few seconds."""
 
     def __init__(
         self,
         store: ApiStore,
         *,
-        bootstrap_key: str | None = None,
         trusted_s: float = 5.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._store = store
-        self._bootstrap = None if bootstrap_key is None else _digest(bootstrap_key)
         self._trusted_s = trusted_s
         self._clock = clock
         self._known: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
@@ -66,8 +62,6 @@ class StoredKeys:
     async def workspace(self, key: str) -> str | None:
         """The workspace that a key opens, None for an unknown or revoked one; HistoryUnavailable."""
         digest = _digest(key)
-        if self._bootstrap is not None and hmac.compare_digest(digest, self._bootstrap):
-            return BOOTSTRAP_WORKSPACE
         known = self._known.get(digest)
         if known is not None and known[1] > self._clock():
             return known[0]

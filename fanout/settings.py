@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from storage.settings import Settings
 
@@ -41,7 +41,4 @@ class FanoutSettings(Settings):
     )
     fanout_drain_s: int = Field(
         5, ge=0, description="How long streams may take to end when the process is stopped."
-    )
-    bootstrap_api_key: SecretStr | None = Field(
-        None, min_length=8, description="An admin key of workspace `default`, beside those in Postgres."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -16,9 +17,12 @@ import pytest
 from aob.client import Client
 from aob.connection import Connection
 from aob.errors import ApiError
+from api.auth import store_bootstrap_key
 from engine.decision import Decision
 from engine.log_line import LogLine
 from storage.kafka.topics import NODE_LOGS, WORKFLOW_EVENTS
+from storage.postgres.api_store import PostgresApiStore
+from storage.postgres.pool import Pool
 from storage.postgres.projection import Projection
 from storage.run_ids import RANDOM_BYTES, issue_run_id, run_id_key
 from storage.wire import encode
@@ -49,7 +53,6 @@ class Place:
         env = self.installation.env | {
             "AOB_POSTGRES_DSN": self.dsn,
             "AOB_FANOUT_PORT": str(self.port),
-            "AOB_BOOTSTRAP_API_KEY": KEY,
             "AOB_LOG_FORMAT": "pretty",
         }
         process = subprocess.Popen([sys.executable, "-m", "aob", "fanout"], env=env)
@@ -90,7 +93,16 @@ def _whole(raw: RawDecision) -> Decision:
 
 @pytest.fixture
 def place(installation: Installation, database: str) -> Place:
+    asyncio.run(_store_key(database))
     return Place(installation, database, free_port())
+
+
+async def _store_key(dsn: str) -> None:
+    """What the api does at its start."""
+    pool = Pool(dsn, name="test")
+    await pool.open()
+    await store_bootstrap_key(PostgresApiStore(pool), KEY, 1)
+    await pool.close()
 
 
 class Reader(threading.Thread):

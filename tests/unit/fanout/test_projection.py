@@ -9,6 +9,7 @@ from engine import events
 from engine.payload import NULL
 from fanout.history import Head, HistoryUnavailable
 from fanout.projection import ProjectionHistory, StoredKeys
+from fanout.settings import FanoutSettings
 from storage.postgres.api_rows import ApiKey
 from storage.postgres.errors import DatabaseUnavailable
 from storage.postgres.memory_api_store import MemoryApiStore
@@ -92,12 +93,27 @@ async def test_keys_open_their_workspace_until_they_are_revoked() -> None:
     await store.create_key(api_key("bad"))
     await store.revoke_key("acme", "bad", 2)
     now = 0.0
-    keys = StoredKeys(store, bootstrap_key="first-key", trusted_s=5, clock=lambda: now)
+    keys = StoredKeys(store, trusted_s=5, clock=lambda: now)
     assert await keys.workspace("good") == "acme"
     assert await keys.workspace("bad") is None
     assert await keys.workspace("unknown") is None
-    assert await keys.workspace("first-key") == "default"
     await store.revoke_key("acme", "good", 3)
     assert await keys.workspace("good") == "acme"
     now = 5.0
     assert await keys.workspace("good") is None
+
+
+async def test_a_bootstrap_key_is_what_the_api_stored_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The environment may hold a key that was revoked since: it opens nothing here, as it opens nothing there.
+    monkeypatch.setenv("AOB_BOOTSTRAP_API_KEY", "first-key")
+    monkeypatch.setenv("AOB_JWT_SECRET", "s" * 32)
+    assert "bootstrap_api_key" not in FanoutSettings.model_fields
+    FanoutSettings()
+    store = MemoryApiStore(MemoryTables())
+    keys = StoredKeys(store, trusted_s=0)
+    assert await keys.workspace("first-key") is None
+    await store.bootstrap_key(api_key("first-key"))
+    assert await keys.workspace("first-key") == "acme"
+    await store.revoke_key("acme", "first-key", 2)
+    await store.bootstrap_key(api_key("first-key"))
+    assert await keys.workspace("first-key") is None
