@@ -99,7 +99,6 @@ def _rendering(settings: Settings) -> list[Processor]:
     if settings.log_format == "json":
         return [
             structlog.processors.format_exc_info,
-            structlog.processors.EventRenamer("message"),
             redact,
             structlog.processors.JSONRenderer(default=str),
         ]

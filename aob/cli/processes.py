@@ -28,10 +28,10 @@ _PROCESSORS = {
 }
 
 
-def _begin(settings: Settings) -> None:
-    from aob.cli.process_logging import configure_logging
+def _begin(settings: Settings, process: str) -> None:
+    from storage.logging import configure
 
-    configure_logging(settings.log_level, settings.log_format)
+    configure(settings, process)
 
 
 @app.command()
@@ -40,7 +40,7 @@ def api() -> None:
     from api.main import main
     from api.settings import ApiSettings
 
-    _begin(ApiSettings())
+    _begin(ApiSettings(), "api")
     raise typer.Exit(main())
 
 
@@ -50,7 +50,7 @@ def fanout() -> None:
     from fanout.main import main
     from fanout.settings import FanoutSettings
 
-    _begin(FanoutSettings())
+    _begin(FanoutSettings(), "fanout")
     raise typer.Exit(main())
 
 
@@ -67,7 +67,7 @@ def runner(
 
     if functions:
         os.environ["AOB_FUNCTIONS"] = ",".join(functions)
-    _begin(RunnerSettings())
+    _begin(RunnerSettings(), "runner")
     raise typer.Exit(main())
 
 
@@ -76,7 +76,7 @@ def _processor(name: str) -> Callable[[], None]:
         from streams.main import main
         from streams.runtime.settings import StreamSettings
 
-        _begin(StreamSettings())
+        _begin(StreamSettings(), name)
         raise typer.Exit(main(name))
 
     return command
@@ -98,7 +98,7 @@ def migrate(
     from storage.settings import Settings
 
     settings = Settings()
-    _begin(settings)
+    _begin(settings, "migrate")
     try:
         ran = bring_up_to_date(settings.postgres_dsn.get_secret_value(), post=post)
     except DatabaseUnavailable as error:
@@ -124,7 +124,7 @@ def create() -> None:
     from storage.settings import Settings
 
     settings = Settings()
-    _begin(settings)
+    _begin(settings, "topics")
     try:
         created = create_topics(settings)
     except (TopicsError, KafkaException) as error:

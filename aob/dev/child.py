@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from aob.dev.errors import DevError
-from aob.dev.process import ProcessSpec, describe_exit, tail
+from aob.dev.process import MISCONFIGURED, ProcessSpec, describe_exit, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,6 +80,7 @@ class Child:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting_for = "its start"
         self._log, self._console, self._on_spawn, self._backoff = log, console, on_spawn, backoff
+        self._log_began = 0
         self._process: Process | None = None
         self._stopping = asyncio.Event()
         self._steady_since: float | None = None
@@ -143,17 +144,21 @@ class Child:
         if self.spec.one_shot and code == 0:
             self.ready.set_result(None)
             return True
-        if self.spec.one_shot or (self.spec.essential and not self.ready.done()):
-            raise DevError(f"{self.spec.name} failed with {describe_exit(code)}:\n{tail(self._log)}")
+        fatal = self.spec.essential or code == MISCONFIGURED
+        if self.spec.one_shot or (fatal and not self.ready.done()):
+            raise DevError(f"{self.spec.name} failed with {describe_exit(code)}:\n{self._last_words()}")
         return False
+
+    def _last_words(self) -> str:
+        return self._console.last_words(tail(self._log, since=self._log_began))
 
     async def _pause(self, code: int, deaths: int) -> None:
         wait_s = self._backoff.wait_s(deaths)
         died = f"{self.spec.name} died ({describe_exit(code)})"
         if deaths == self._backoff.loop_deaths:
-            said = tail(self._log)
             self._console.alarm(
-                f"{died} {deaths} times in a row. Trying on every {wait_s:g} s. It said last:\n{said}"
+                f"{died} {deaths} times in a row. Trying on every {wait_s:g} s. It said last:\n"
+                f"{self._last_words()}"
             )
         else:
             self._console.note(f"{died}; starting it again in {wait_s:g} s")
@@ -166,6 +171,7 @@ class Child:
         if self._log.exists() and self._log.stat().st_size > LOG_LIMIT:
             self._log.replace(self._log.with_suffix(".log.1"))
         with self._log.open("ab", buffering=0) as log:
+            self._log_began = log.tell()
             process = self._process = await self._spawn(log)
             if self._stopping.is_set():
                 process.send_signal(self.spec.stop_signal)

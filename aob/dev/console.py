@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 COLORS = ("36", "32", "35", "33", "34", "96", "92", "95", "93", "94")
 LONGEST_LINE = 4_000
+# The prefix says it.
+NOT_SHOWN = frozenset({"process", "instance"})
 BOLD, RED, RESET = "\x1b[1m", "\x1b[1;31m", "\x1b[0m"
 
 
@@ -47,7 +49,7 @@ class Console:
         fields = _structured(raw)
         if fields is None:
             text = raw[:LONGEST_LINE].decode(errors="replace")
-        elif LEVELS.get(str(fields["level"]).lower(), 0) < self._threshold:
+        elif _level(fields) < self._threshold:
             return
         else:
             text = self._short(fields)
@@ -55,6 +57,17 @@ class Console:
         if self._colors:
             prefix = f"\x1b[{self._prefixes.get(name, '0')}m{prefix}{RESET}"
         self._write("".join(f"{prefix} {part}\n" for part in text.splitlines() or [""]))
+
+    def last_words(self, text: str) -> str:
+        """Return the complaints among a process's last lines as they are shown; all lines without any."""
+        lines = text.splitlines()
+        parsed = [_structured(line.encode()) for line in lines]
+        complaints = [fields is None or _level(fields) >= LEVELS["warning"] for fields in parsed]
+        return "\n".join(
+            line if fields is None else self._short(fields)
+            for line, fields, complains in zip(lines, parsed, complaints, strict=True)
+            if complains or not any(complaints)
+        )
 
     def note(self, message: str) -> None:
         """Say something of our own."""
@@ -65,7 +78,8 @@ class Console:
         self._write(f"{RED}{message}{RESET}\n" if self._colors else f"{message}\n")
 
     def _short(self, fields: Mapping[str, object]) -> str:
-        shown = {**fields, "timestamp": _clock(fields.get("timestamp"))}
+        shown = {name: value for name, value in fields.items() if name not in NOT_SHOWN}
+        shown["timestamp"] = _clock(fields.get("timestamp"))
         return str(self._render(None, "", shown))[:LONGEST_LINE]
 
     def _write(self, text: str) -> None:
@@ -81,6 +95,10 @@ def _structured(raw: bytes) -> dict[str, object] | None:
     except orjson.JSONDecodeError:
         return None
     return fields if isinstance(fields, dict) and {"event", "level"} <= fields.keys() else None
+
+
+def _level(fields: Mapping[str, object]) -> int:
+    return LEVELS.get(str(fields["level"]).lower(), 0)
 
 
 def _clock(timestamp: object) -> str:

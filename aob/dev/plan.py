@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 PARTITIONS = 4
 PROCESSORS = ("admission", "materializer", "coordinator", "timers", "outbox")
+# What may take as long as its process is asked to wait: short here, where somebody waits for the end.
+DRAINS = {"api": "AOB_API_DRAIN_S", "fanout": "AOB_FANOUT_DRAIN_S", "runner": "AOB_DRAIN_SECONDS"}
+DRAIN_S = 2.0
+# Beyond the drain: a last commit, what is handed back, and connections that close.
+STOP_MARGIN_S = 8.0
 # Client settings of whoever starts the stack; the processes have their own keys.
 NOT_PASSED_ON = frozenset({"AOB_API_KEY", "AOB_API_URL"})
 
@@ -156,13 +161,15 @@ class Plan:
             depends_on=(*self._services, "migrate", "topics"),
             probe=http_ready(url),
             health_url=url,
+            stop_after_s=_drain_s(name) + STOP_MARGIN_S,
         )
 
     def _environment(self, instance: str) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         functions = {"AOB_FUNCTIONS": ",".join(self._options.functions)} if self._options.functions else {}
         return (
-            inherited
+            dict.fromkeys(DRAINS.values(), f"{DRAIN_S:g}")
+            | inherited
             | functions
             | {
                 "AOB_KAFKA_BOOTSTRAP": self._broker.address,
@@ -185,3 +192,11 @@ class Plan:
                 "PYTHONUNBUFFERED": "1",
             }
         )
+
+
+def _drain_s(name: str) -> float:
+    """How long a process may drain; one that cannot read its setting does not start anyway."""
+    try:
+        return float(os.environ.get(DRAINS[name], DRAIN_S)) if name in DRAINS else 0.0
+    except ValueError:
+        return DRAIN_S

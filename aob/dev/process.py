@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+MISCONFIGURED = 2
+"""How a process ends when starting it again without a change will not help."""
+
 Probe = Callable[[], str | None]
 """Asks once whether a process can serve: None when it can, else the reason why not yet. May block for 2 s."""
 
@@ -48,7 +51,7 @@ class ProcessSpec:
     essential: bool = False
     on_console: bool = True
     stop_signal: signal.Signals = signal.SIGTERM
-    stop_after_s: float = 3.0
+    stop_after_s: float = 5.0
     orphan_signal: signal.Signals = signal.SIGKILL
     privileges: tuple[str, ...] = ()
     inherited_fds: tuple[int, ...] = ()
@@ -112,11 +115,11 @@ def describe_exit(code: int) -> str:
         return f"signal {-code}"
 
 
-def tail(log: Path, lines: int = 12, most_bytes: int = 16_384) -> str:
-    """Return the last lines of a log file, "" when there is none."""
+def tail(log: Path, lines: int = 12, most_bytes: int = 16_384, *, since: int = 0) -> str:
+    """Return the last lines of a log file behind byte `since`, "" when there is none."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - most_bytes))
+            file.seek(max(since, log.stat().st_size - most_bytes))
             content = file.read()
     except FileNotFoundError:
         return ""

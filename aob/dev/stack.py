@@ -85,7 +85,7 @@ class _Stack:
                         starting.result()
                         await signalled
                     starting.cancel()
-                    self._console.note("stopping")
+                    self._console.note("stopping; Ctrl-C once more kills what still works")
             finally:
                 self._data_dir.dev_json.unlink(missing_ok=True)
             return EXIT_INTERRUPTED if signalled.result() == signal.SIGINT else EXIT_OK

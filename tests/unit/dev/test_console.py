@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import pytest
+import structlog
 
 from aob.dev.console import Console
+from storage.logging import configure
+from storage.settings import Settings
+from tests.support.logs import logging_kept
 
 LINE = (
     b'{"event": "run.started", "level": "info", "timestamp": "2026-01-02T03:04:05.678901Z", "run_id": "r0_a"}'
@@ -22,6 +27,18 @@ def shown(line: bytes, level: str = "info", *, colors: bool = False) -> str:
 
 def test_structured_lines_are_short() -> None:
     assert shown(LINE) == "api.0         | 03:04:05.678 [info] run.started run_id=r0_a\n"
+
+
+def test_lines_of_our_processes_are_short(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_kept():
+        configure(Settings.model_validate({"jwt_secret": "x" * 32, "instance_id": "api-0"}), "api")
+        structlog.get_logger("api.main").info("api.serving", port=1)
+        logging.getLogger("quixstreams.app").info("The application started")
+    ours, theirs = capsys.readouterr().err.encode().splitlines()
+
+    assert shown(ours).endswith(" [info] api.serving [api.main] port=1\n")
+    assert shown(theirs).endswith(" [info] The application started [quixstreams.app]\n")
+    assert shown(ours, "warning") == shown(theirs, "warning") == ""
 
 
 @pytest.mark.parametrize("line", [b"plain", b"{broken", b"{}", b'{"a": 1}', b"[1]"])
@@ -61,3 +78,14 @@ def test_a_file_gets_no_colors() -> None:
     Console(stream).alarm("careful")
 
     assert stream.getvalue() == "careful\n"
+
+
+def test_the_last_words_of_a_process_are_its_complaints() -> None:
+    error = b'{"event": "no module named typo", "level": "error", "timestamp": "2026-01-02T03:04:05Z"}'
+    console = Console(io.StringIO())
+
+    assert (
+        console.last_words(b"\n".join([LINE, error]).decode()) == "03:04:05.000 [error] no module named typo"
+    )
+    assert console.last_words(f"Traceback\n{LINE.decode()}") == "Traceback"
+    assert console.last_words(LINE.decode()) == "03:04:05.678 [info] run.started run_id=r0_a"

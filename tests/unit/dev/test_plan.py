@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aob.dev.data_dir import DataDir
 from aob.dev.keys import Keys
-from aob.dev.plan import DevOptions, Plan, allot_ports
+from aob.dev.plan import DRAINS, DevOptions, Plan, allot_ports
 from aob.dev.ports import PortBook
 from aob.dev.process import ProcessSpec
 from aob.dev.service import Service
@@ -113,3 +113,16 @@ def test_ports_that_were_asked_for_are_used(tmp_path: Path) -> None:
 
 def test_a_process_dies_with_its_supervisor(tmp_path: Path) -> None:
     assert {spec.orphan_signal for spec in plan(tmp_path, DevOptions()).values()} == {signal.SIGKILL}
+
+
+def test_nothing_is_killed_while_it_drains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AOB_DRAIN_SECONDS", "30")
+    monkeypatch.setenv("AOB_API_DRAIN_S", "soon")
+    specs = plan(tmp_path, DevOptions())
+
+    drains = {name: specs[name].env[DRAINS[name.partition(".")[0]]] for name in ("runner.0", "fanout.0")}
+    assert drains == {"runner.0": "30", "fanout.0": "2"}
+    assert specs["runner.0"].stop_after_s > 30
+    assert specs["fanout.0"].stop_after_s == specs["api.0"].stop_after_s > 2
+    # A last commit waits for its outputs.
+    assert specs["coordinator.0"].stop_after_s > 5

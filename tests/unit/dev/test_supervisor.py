@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 from aob.dev.child import Backoff
 from aob.dev.console import Console
 from aob.dev.errors import DevError
-from aob.dev.process import ProcessSpec
+from aob.dev.process import MISCONFIGURED, ProcessSpec
 from aob.dev.supervisor import Supervisor
 from tests.unit.dev.processes import gone, kill_9, script, sleeper, until
 
@@ -134,6 +136,35 @@ async def test_a_failed_one_shot_fails_the_start_and_holds_back_what_needs_it(
 
     assert supervisor.pids == {}
     assert not (tmp_path / "api.log").exists()
+
+
+async def test_what_is_misconfigured_fails_the_start_with_what_it_says_now(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    (tmp_path / "runner.log").write_text("what an earlier start said\n")
+    said = '{"event": "no module named typo", "level": "error"}'
+    runner = replace(
+        script("runner", f"print({said!r}); raise SystemExit({MISCONFIGURED})"), probe=lambda: "refused"
+    )
+
+    with pytest.raises(DevError) as caught:
+        await supervisor.start([runner], 20)
+
+    assert str(caught.value) == "runner failed with exit code 2:\n[error] no module named typo"
+
+
+async def test_what_is_misconfigured_later_is_tried_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    serves = tmp_path / "serves"
+    code = (
+        f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit({MISCONFIGURED}));"
+        f"open({str(serves)!r}, 'w').close(); signal.pause()"
+    )
+    worker = replace(script("worker", code), probe=lambda: None if serves.exists() else "-")
+    await supervisor.start([worker], 20)
+    first = supervisor.pids["worker"]
+    os.kill(first, signal.SIGTERM)
+
+    await until(lambda: supervisor.pids.get("worker", first) != first)
 
 
 async def test_an_essential_process_that_dies_at_its_start_fails_the_start(supervisor: Supervisor) -> None:

@@ -13,6 +13,7 @@ from quixstreams.logging import configure_logging
 
 from storage.logging import REDACTED, configure
 from storage.settings import Settings
+from tests.support.logs import logging_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,20 +24,10 @@ def settings(**fields: str) -> Settings:
     return Settings.model_validate(values | fields)
 
 
-LOGGERS = (None, "quixstreams", "uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "urllib3")
-
-
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in (*LOGGERS, "psycopg.pool", "asyncio")]
-    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
-    yield
-    for logger, handlers, level, propagate in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
-        logger.propagate = propagate
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with logging_kept():
+        yield
 
 
 @pytest.fixture
@@ -56,7 +47,7 @@ def test_a_line_is_one_json_object_with_its_process(lines: Callable[[], list[dic
     (line,) = lines()
     assert line.pop("timestamp").endswith("Z")
     assert line == {
-        "message": "batch written",
+        "event": "batch written",
         "level": "info",
         "logger": "storage",
         "process": "outbox",
@@ -75,7 +66,7 @@ def test_libraries_speak_the_same_way(lines: Callable[[], list[dict[str, Any]]],
     logging.getLogger(name).warning("%s of %d", "one", 2, extra={"topic": "t"})
 
     (line,) = lines()
-    assert (line["message"], line["level"], line["logger"]) == ("one of 2", "warning", name)
+    assert (line["event"], line["level"], line["logger"]) == ("one of 2", "warning", name)
     assert (line["process"], line["topic"]) == ("api", "t")
 
 
@@ -86,7 +77,7 @@ def test_less_than_the_level_is_silent(lines: Callable[[], list[dict[str, Any]]]
     logging.getLogger("httpx").info("no")
     structlog.get_logger().error("yes")
 
-    assert [line["message"] for line in lines()] == ["yes"]
+    assert [line["event"] for line in lines()] == ["yes"]
 
 
 def test_configuring_again_replaces(lines: Callable[[], list[dict[str, Any]]]) -> None:
@@ -155,7 +146,7 @@ def test_warnings_are_logged(lines: Callable[[], list[dict[str, Any]]]) -> None:
         logging.captureWarnings(capture=True)
         logging.getLogger("py.warnings").warning("old ways")
 
-    assert [line["message"] for line in lines()] == ["old ways"]
+    assert [line["event"] for line in lines()] == ["old ways"]
 
 
 def test_pretty_is_text(capsys: pytest.CaptureFixture[str]) -> None:
