@@ -61,7 +61,10 @@ async def _serve(settings: RunnerSettings, store: ContentStore) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         http = HttpClient(
-            AllowList(settings.http_allow), max_bytes=settings.http_max_bytes, ca_file=settings.http_ca_file
+            AllowList(settings.http_allow),
+            max_bytes=settings.http_max_bytes,
+            timeout_s=settings.http_timeout_seconds,
+            ca_file=settings.http_ca_file,
         )
         stack.push_async_callback(http.close)
         runner = _runner(settings, store, http)

@@ -33,6 +33,12 @@ class RunnerSettings(Settings):
     http_max_bytes: int = Field(
         10 * MIB, ge=1024, description="Largest response body of an HTTP node, in bytes."
     )
+    http_timeout_seconds: float = Field(
+        300,
+        gt=0,
+        le=86_400,
+        description="How long a request of an HTTP node without a `timeout_ms` may take in all.",
+    )
     http_ca_file: Path | None = Field(
         None, description="PEM file of the authorities that HTTP nodes trust, instead of the usual ones."
     )

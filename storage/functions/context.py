@@ -55,11 +55,12 @@ class JobLogger:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One attempt of one node instance. `idempotency_key` is the job's id, `RUN/PATH/ATTEMPT`.
+    """One attempt of one node instance. `idempotency_key` is `RUN/PATH`, the same for all its attempts.
 
     `attempt` counts from 1; `deadline` is Unix ms, or None when the node has no time-out. `cancelled` is set
     when the result is not wanted any more (a cancel or a time-out): an async function is cancelled as well, a
-    sync one has to look. Called twice with one key, a function must have the effect of one call.
+    sync one has to look. Called again with one key (in another attempt, or after a crash), a function
+    should have the effect of one call: the earlier one may have got further than anybody heard of.
     """
 
     workspace: str

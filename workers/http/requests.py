@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from contextlib import aclosing
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -51,7 +52,8 @@ _FIRST_SERVER_ERROR = 500
 class HttpClient:
     """One pool of connections for all http nodes of a process; no cookies, no proxies from the environment.
 
-    `max_bytes` bounds a response's body, decompressed or not; `ca_file` replaces the usual authorities.
+    `max_bytes` bounds a response's body, decompressed or not; `timeout_s` the request of a node without a
+    time-out of its own, redirects and body included; `ca_file` replaces the usual authorities.
     """
 
     def __init__(
@@ -59,10 +61,12 @@ class HttpClient:
         allow: AllowList,
         *,
         max_bytes: int = 10 * 1024 * 1024,
+        timeout_s: float = 300,
         ca_file: Path | None = None,
         resolver: Resolver = resolve,
     ) -> None:
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
         context = (
             httpx.create_ssl_context() if ca_file is None else ssl.create_default_context(cafile=ca_file)
         )
@@ -86,7 +90,13 @@ class HttpClient:
         timeout = httpx.Timeout(silence, connect=CONNECT_S, pool=None)
         request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
         try:
-            return await self._follow(request, read)
+            # The runner ends a job by the node's own time-out; without one a server that drips would not end.
+            async with asyncio.timeout(self._timeout_s if timeout_ms is None else None):
+                return await self._follow(request, read)
+        except TimeoutError as error:
+            message = f"{request.method} {_shown(request.url)} took more than {self._timeout_s:g} s in all"
+            hint = "(AOB_HTTP_TIMEOUT_SECONDS; the node's timeout_ms may say more)"
+            raise JobFailure("HTTP_TIMEOUT", f"{message} {hint}", retryable=True) from error
         except SsrfRefused as error:
             raise JobFailure("SSRF_REFUSED", str(error), retryable=False) from error
         except (httpcore.TimeoutException, httpx.TimeoutException) as error:

@@ -71,6 +71,11 @@ class Attempt:
         return self.function is not None and not self.function.is_async
 
     @property
+    def idempotency_key(self) -> str:
+        """What all attempts of a node instance share: one that timed out may have had its effect."""
+        return f"{self.job.run_id}/{self.job.path}"
+
+    @property
     def is_orphan(self) -> bool:
         """Whether all partitions that the job came from belong to others now."""
         return all(ledger.revoked for ledger, _ in self.records)
@@ -137,7 +142,7 @@ class Attempt:
             run_id=job.run_id,
             path=job.path,
             attempt=job.attempt,
-            idempotency_key=self.id,
+            idempotency_key=self.idempotency_key,
             deadline=None if job.timeout_ms is None else self.started_at + job.timeout_ms,
             logger=JobLogger(partial(_write_line, outlet, job)),
             cancelled=self.cancelled,

@@ -50,7 +50,7 @@ class Work:
             data = await self._function(attempt)
         elif job.kind == "http":
             config = await job_input(job, self._blobs)
-            data = encode_output(await self._http.request(config, attempt.id, job.timeout_ms))
+            data = encode_output(await self._http.request(config, attempt.idempotency_key, job.timeout_ms))
         elif job.kind == "evaluate":
             data = encode_output(await evaluated(job, self._blobs))
             if job.operation == "items":

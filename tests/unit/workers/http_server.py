@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -34,12 +35,13 @@ def answer(status: int, body: bytes = b"", **headers: str) -> bytes:
 
 @dataclass
 class Server:
-    """`answers` maps a path to a response, or to what makes one; None means silence."""
+    """`answers` maps a path to a response, or to what makes one; None means silence. `drip` never ends."""
 
     port: int = 0
-    answers: dict[str, Answer | Callable[[Request], Answer]] = field(default_factory=dict)
+    answers: dict[str, Answer | Callable[[Request], Answer | Awaitable[Answer]]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    drip: bytes = b""
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{path}"
@@ -50,12 +52,17 @@ class Server:
             while (request := await _read(reader)) is not None:
                 self.requests.append(request)
                 found = self.answers.get(request.target.partition("?")[0], answer(404, b"nothing here"))
-                reply = found(request) if callable(found) else found
+                made = found(request) if callable(found) else found
+                reply = await made if isinstance(made, Awaitable) else made
                 if reply is None:
                     await reader.read()
                     return
                 writer.write(reply)
                 await writer.drain()
+                while self.drip and not writer.is_closing():
+                    writer.write(self.drip)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
         except ConnectionError:
             return
         finally:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from workers.runner.failure import JobFailure
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-KEY = "r0_a/fetch[3]/1"
+KEY = "r0_a/fetch[3]"
 
 
 @pytest.fixture
@@ -121,6 +122,23 @@ async def test_a_silent_server_is_a_timeout(
     server.answers["/"] = None
     failure = await _fails(client, {"url": server.url()})
     assert (failure.code, failure.retryable) == ("HTTP_TIMEOUT", True)
+
+
+async def test_a_server_that_drips_is_a_timeout(server: Server) -> None:
+    client = HttpClient(AllowList("127.0.0.1:*"), timeout_s=0.1)
+    server.answers["/"] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    server.drip = b"1\r\nx\r\n"
+    try:
+        failure = await _fails(client, {"url": server.url()})
+        assert (failure.code, failure.retryable) == ("HTTP_TIMEOUT", True)
+        assert "AOB_HTTP_TIMEOUT_SECONDS" in failure.message
+        # The node's own time-out is the runner's to keep.
+        longer = asyncio.create_task(client.request({"url": server.url()}, KEY, 60_000))
+        _, pending = await asyncio.wait([longer], timeout=0.2)
+        assert pending
+        longer.cancel()
+    finally:
+        await client.close()
 
 
 async def test_nobody_listens(client: HttpClient) -> None:

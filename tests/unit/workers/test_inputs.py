@@ -171,7 +171,7 @@ async def test_http() -> None:
         config = inline({"url": server.url("/rows")})
         output = await m.output(job(1, None, kind="http", inputs=config))
         assert (output["status"], output["body"]) == (200, [1])
-        assert server.requests[0].headers["idempotency-key"] == "r0_1/n/1"
+        assert server.requests[0].headers["idempotency-key"] == "r0_1/n"
         rendered = job(
             2,
             None,
