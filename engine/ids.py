@@ -13,9 +13,6 @@ from typing import NamedTuple
 
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 SIGNAL_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
-"""Names of signals: ids that may have dots."""
-
-SIGNAL_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
 """Names of signals, wherever one is named: `wait` nodes and whoever sends them (whole, with its anchors)."""
 
 GENERATION = "r0_"
