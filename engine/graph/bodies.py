@@ -18,6 +18,9 @@ ITERATION_ROOTS = ("inputs", "nodes", "iteration", "output")
 NODE_ROOTS = ("inputs", "nodes")
 EDGE_ROOTS = ("inputs", "nodes", "output")
 
+MAX_TEMPLATE = 256 * 1024
+"""Bytes of the JSON of one operation: a job may have to carry it, beside what it reads."""
+
 _HTTP_FIELDS = ("url", "method", "headers", "query", "body", "payload", "expect_status", "parse")
 _WAIT_FIELDS = ("duration_ms", "until", "signal")
 _FUNCTION_FIELDS = ("function", "function_name", "action")
@@ -41,6 +44,11 @@ class Compiling:
         self, name: str, source: object, where: list[str | int], roots: tuple[str, ...]
     ) -> Operation | None:
         """Compile an operation, or note what is wrong with it."""
+        size = len(msgspec.json.encode(source))
+        if size > MAX_TEMPLATE:
+            message = f"this has {size} bytes, and a job has room for {MAX_TEMPLATE}: pass it as an input"
+            self.fail(where, message, "CONFIG_TOO_LARGE")
+            return None
         try:
             return compile_operation(name, source, roots=roots, node_ids=self.node_ids)
         except TemplateError as error:

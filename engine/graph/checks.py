@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from engine.graph.graph import GraphNode
     from engine.model import InnerNode, JsonObject, Node, Workflow
 
+MAX_WAYS_OUT = 10_000
+"""Edges, `goto` and the paths of a loop: one event tells which of them are taken."""
+
 _COMPENSATIONS = frozenset({"function", "http"})
 
 
@@ -23,6 +26,9 @@ def check_nodes(workflow: Workflow, nodes: list[GraphNode], compiling: Compiling
     for node, compiled in zip(workflow.nodes, nodes, strict=True):
         where: list[str | int] = ["nodes", compiled.index]
         _check_compensation(node, compiled, undone, compiling)
+        if len(compiled.out) > MAX_WAYS_OUT:
+            message = f"{len(compiled.out)} ways lead on from `{node.id}`; {MAX_WAYS_OUT} are the most"
+            compiling.fail(where, message, "TOO_MANY_EDGES")
         if compiled.counted and compiled.joins > compiled.in_degree:
             message = f"`{node.id}` joins {compiled.joins} edges, but {compiled.in_degree} lead to it"
             compiling.fail([*where, "join", "count"], message, "JOIN_UNSATISFIABLE")

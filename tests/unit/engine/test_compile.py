@@ -298,3 +298,19 @@ def test_a_graph_of_ten_thousand_nodes() -> None:
     nodes = [fn(f"n{index}") for index in range(10_000)]
     graph = compiled(flow(nodes, *(f"n{index} > n{index + 1}" for index in range(9_999))))
     assert (len(graph.starts), len(graph.terminals)) == (1, 1)
+
+
+def test_what_no_job_has_room_for_is_refused() -> None:
+    workflow = flow([fn("a", inputs={"x": "y" * 262_144})])
+    assert only(workflow) == ("/nodes/0/config/inputs", "CONFIG_TOO_LARGE")
+
+
+def test_more_ways_out_than_one_event_can_tell_are_refused() -> None:
+    config = {
+        "function_name": "f",
+        "condition": "false",
+        "max_iterations": 2,
+        "break_path": ["b"] * 6_000,
+        "timeout_path": ["b"] * 6_000,
+    }
+    assert only(flow([node("a", "loop", config), fn("b")])) == ("/nodes/0", "TOO_MANY_EDGES")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
+from typing import TYPE_CHECKING
 
 import jsonschema_rs
 import pytest
 
 from engine.errors import Issue, Refusal
+from engine.ids import SIGNAL_PATTERN
 from engine.model import (
     Count,
     Goto,
@@ -18,7 +21,11 @@ from engine.model import (
     parse_workflow,
     workflow_schema,
 )
+from engine.model.parse import MAX_DEFINITION_BYTES, MAX_TEXT_BYTES
 from tests.unit.engine.build import Json, flow, fn, node
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def refusal(workflow: object) -> Refusal:
@@ -180,7 +187,97 @@ def test_what_is_not_json(data: bytes) -> None:
 
 
 def test_what_is_too_large() -> None:
-    assert refusal(b" " * (4 * 1024 * 1024 + 1)).code == "WORKFLOW_TOO_LARGE"
+    assert refusal(b" " * (MAX_TEXT_BYTES + 1)).code == "WORKFLOW_TOO_LARGE"
+
+
+def test_what_grows_too_large_when_its_numbers_are_written_out() -> None:
+    text = json.dumps(flow([fn("a")]))[:-1] + ', "metadata": {"a": [' + ",".join(["1e20"] * 60_000) + "]}}"
+    assert len(text) < MAX_DEFINITION_BYTES
+    with pytest.raises(Refusal, match="canonical form") as caught:
+        canonical(text.encode())
+    assert caught.value.code == "WORKFLOW_TOO_LARGE"
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer"),
+    [
+        ('"version": 1e30', "/version"),
+        ('"version": 123456789012345678901234567890', "/version"),
+        ('"nodes": [{"id": "a", "type": "start", "join": {"count": 1e30}}]', "/nodes/0/join"),
+    ],
+)
+def test_numbers_that_nothing_can_hold(text: str, pointer: str) -> None:
+    nodes = "" if "nodes" in text else ', "nodes": [{"id": "a", "type": "start"}]'
+    given = f'{{{text}, "name": "x"{nodes}}}'
+    found = refusal(given.encode())
+    assert (found.code, found.issues[0].pointer) == ("WORKFLOW_INVALID", pointer)
+
+
+def test_the_version_of_a_child_is_a_whole_number_that_can_be_counted_to() -> None:
+    child = node("c", "composite", {"workflow": "w", "version": 1e30})
+    assert refusal(json.dumps(flow([child])).encode()).issues[0].pointer == "/nodes/0/config/version"
+
+
+def test_a_definition_without_a_canonical_form_says_where() -> None:
+    with pytest.raises(Refusal) as caught:
+        canonical(b'{"a": [1, {"b/c": 123456789012345678901234567890}]}')
+    assert caught.value.issues[0].pointer == "/a/1/b~1c"
+
+
+@pytest.mark.parametrize("depth", [199, 201, 900, 100_000])
+def test_depth_is_refused_whoever_asks(depth: int) -> None:
+    text = b'{"name": "x", "nodes": [{"id": "a", "type": "start"}], "metadata": {"a": %s}}'
+    with pytest.raises(Refusal) as caught:
+        canonical(text % (b"[" * depth + b"]" * depth))
+    assert caught.value.code == "JSON_INVALID"
+
+
+def test_names_of_signals_have_one_pattern() -> None:
+    config = json.loads(workflow_schema())["$defs"]["config_wait"]["properties"]
+    assert config["signal"]["pattern"] == SIGNAL_PATTERN
+
+
+@pytest.mark.parametrize(
+    ("schema", "where"),
+    [
+        ({"$ref": "http://127.0.0.1:1/x"}, "/$ref"),
+        ({"$dynamicRef": "http://127.0.0.1:1/x"}, "/$dynamicRef"),
+        ({"properties": {"a/b": {"$ref": "file:///etc/hostname"}}}, "/properties/a~1b/$ref"),
+        ({"$id": "http://127.0.0.1:1/x", "allOf": [{"$ref": "y"}]}, "/allOf/0/$ref"),
+        ({"$ref": "other.json"}, "/$ref"),
+    ],
+)
+def test_a_schema_of_inputs_that_leads_outside(schema: Json, where: str) -> None:
+    assert [(issue.pointer, issue.code) for issue in check_schema(schema)] == [(where, "REFERENCE_OUTSIDE")]
+
+
+def test_nothing_is_fetched_for_a_schema(tmp_path: Path) -> None:
+    target = tmp_path / "secret.json"
+    target.write_text("{}")
+    assert check_schema({"$ref": target.as_uri()})
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0)
+    assert check_schema({"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/x"})
+    with server, pytest.raises(BlockingIOError):
+        server.accept()
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/a", "$defs": {"a": {"type": "string"}}},
+        {"$id": "http://a/x", "$ref": "y", "$defs": {"q": {"$id": "y", "type": "string"}}},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": "#"},
+        {"$ref": "https://json-schema.org/draft/2020-12/schema"},
+    ],
+)
+def test_a_schema_of_inputs_that_refers_to_itself(schema: Json) -> None:
+    assert check_schema(schema) == []
+
+
+def test_another_dialect_is_refused() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#"}
+    assert [(issue.pointer, issue.code) for issue in check_schema(schema)] == [("/$schema", "SCHEMA_DIALECT")]
 
 
 def test_canonical_json_names_the_content() -> None:
