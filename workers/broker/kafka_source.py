@@ -61,6 +61,7 @@ class KafkaSource:
         self._last: list[TopicPartition] = []
         self._paused: set[int] = set()
         self._pause_changed = False
+        self._taken_away: set[tuple[str | None, int | None]] = set()
         self._closing = False
 
     def start(self, listener: Listener) -> None:
@@ -137,7 +138,11 @@ class KafkaSource:
         first = self._consumer.poll(POLL_S)
         if first is None:
             return []
-        messages = [first, *self._consumer.consume(BATCH - 1, 0)]
+        self._taken_away.clear()
+        messages = self._consumer.consume(BATCH - 1, 0)
+        # A rebalance in between: the record comes again, after those that were committed to come before it.
+        if (first.topic(), first.partition()) not in self._taken_away:
+            messages.insert(0, first)
         topics = self._topics
         return [
             Record(
@@ -180,6 +185,7 @@ class KafkaSource:
             return
         answer: concurrent.futures.Future[list[Position]] = concurrent.futures.Future()
         names = _names(partitions)
+        self._taken_away.update(names)
         self._tell(lambda listener: answer.set_result(listener.revoked(names)))
         try:
             self._commit_last(self._own(answer.result(BROKER_TIMEOUT_S)))
@@ -188,6 +194,7 @@ class KafkaSource:
 
     def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         names = _names(partitions)
+        self._taken_away.update(names)
         _log.warning("partitions_lost", partitions=names)
         self._tell(methodcaller("revoked", names))
 
