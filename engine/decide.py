@@ -19,6 +19,7 @@ from engine.facts import (
     SignalReceived,
     WorkContinued,
 )
+from engine.flow.children import end_unborn
 from engine.flow.finishing import sweep_again
 from engine.flow.steps import work
 from engine.flow.turn import Turn
@@ -52,7 +53,11 @@ def decide(state: RunState, fact: Fact, at: int) -> Outcome:
     Changes `state` in memory; nothing is written yet. A fact that is ignored changes nothing.
     """
     if not state.known and not isinstance(fact, _STARTS):
-        return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
+        outcome = _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")
+        unborn = end_unborn(fact) if isinstance(fact, CancelRequested) else None
+        if unborn is not None:
+            outcome.effects.append(unborn)
+        return outcome
     if state.known and state.header.workspace != fact.workspace:
         # A token is good for its own workspace; the run of another one does not exist for it.
         return _ignored(state, fact, at, "RUN_UNKNOWN", "the run does not exist")

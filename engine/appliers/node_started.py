@@ -27,7 +27,9 @@ def apply(run: MutableRun, event: NodeStarted) -> None:
         return
     node.resolving = False
     if not began and event.path not in run.graph.by_id:
-        open_inside(run, place(event.path))
+        where = place(event.path)
+        if where.aux is None:  # else a child run that its node no longer waits for
+            open_inside(run, where)
     node.box = Box(total=event.total or 0, child_run_id=event.child_run_id, signal=event.signal)
     if event.items is not None and event.items.ref is not None:
         node.box.items = event.items

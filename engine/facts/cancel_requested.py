@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+PARENT = "parent"
+"""The author when a parent run cancels its child; the command id is then `RUN/PATH/ATTEMPT` of its node."""
+
 
 class CancelRequested(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody may and wants to cancel the run."""

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Final
 from engine.errors import NodeError
 from engine.events import NodeStarted
 from engine.expressions import ExpressionError
-from engine.facts import Parent, RunAdmitted
+from engine.facts import ChildEnded, Parent, RunAdmitted
+from engine.facts.cancel_requested import PARENT
 from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule_work
 from engine.flow.places import body_at
 from engine.flow.settle import arm, fail
 from engine.ids import aux_path, child_run_id
 from engine.payload import GATHER_LIMIT, Payload
+from engine.state.status import CANCELLED
 
 if TYPE_CHECKING:
+    from engine.facts import CancelRequested
     from engine.flow.turn import Turn
     from engine.graph import Body
 
@@ -76,6 +79,23 @@ def start_child(turn: Turn, path: str, attempt: int, inputs: Payload) -> None:
     )
     if body.timeout_ms is not None:
         arm(turn, path, attempt, "timeout", turn.at + body.timeout_ms)
+
+
+def end_unborn(fact: CancelRequested) -> ChildEnded | None:
+    """What the parent hears that cancels a child run which never began; None when no parent asks."""
+    asked_by = fact.command_id.split("/")
+    if fact.author != PARENT or len(asked_by) != 3:  # noqa: PLR2004 (a job id has three parts)
+        return None
+    run_id, path, attempt = asked_by
+    return ChildEnded(
+        workspace=fact.workspace,
+        run_id=run_id,
+        path=path,
+        attempt=int(attempt),
+        child_run_id=fact.run_id,
+        status=CANCELLED,
+        error=NodeError("RUN_UNKNOWN", "the child run never began", path),
+    )
 
 
 def _name(body: Body) -> str | None:

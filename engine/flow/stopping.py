@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from engine.effects import CancelJobs
 from engine.events import NodeCancelled, RunCancelling, RunFailing
 from engine.facts import CancelRequested
+from engine.facts.cancel_requested import PARENT
 from engine.flow.turn import Turn, error_size
-from engine.ids import aux_path, item_path, visit_path
+from engine.ids import aux_path, item_path, job_id, place, visit_path
 from engine.state import NodeState, NodeStatus
 
 if TYPE_CHECKING:
@@ -113,21 +114,30 @@ def _cancel_instance(told: _Told, path: str) -> None:
     told.cancel(path)
 
 
-def cancel_child(turn: Turn, path: str) -> None:
-    """Tell the child run at `path` to stop."""
-    box = turn.run.node(path).box
-    if box is None or box.child_run_id is None:
-        return
+def is_stopped(turn: Turn, path: str) -> bool:
+    """Whether the composite at `path` is told to stop, or will be: its run, or what it is inside, ends."""
+    if turn.run.header.stopping:
+        return True
+    return path not in turn.run.graph.by_id and not turn.run.node(place(path).owner).status.live
+
+
+def cancel_child(turn: Turn, path: str, state: NodeState) -> bool:
+    """Tell the child run that is under way at `path` to stop; False when none is."""
+    box = state.box
+    if state.status is not NodeStatus.RUNNING or box is None or box.child_run_id is None:
+        return False
     header = turn.run.header
     turn.send(
         CancelRequested(
             workspace=header.workspace,
             run_id=box.child_run_id,
-            command_id=turn.run.run_id,
-            author="parent",
+            # Names who asks, so that a child run that never began can be answered for.
+            command_id=job_id(turn.run.run_id, path, state.attempt),
+            author=PARENT,
             reason=header.reason or header.stopping or "the node around it ended",
         )
     )
+    return True
 
 
 class _Told:
@@ -145,12 +155,13 @@ class _Told:
         state: NodeState = self._turn.run.node(path)
         if not state.status.live and not (state.resolving and state.status is NodeStatus.PENDING):
             return
+        self.count += 1
+        if cancel_child(self._turn, path, state):
+            return  # live until the child has ended, so that it has undone its work before others undo theirs
         if state.status in _JOBS and (state.box is None):
             self._paths.append(path)
             self._attempts.append(state.attempt)
-        self.count += 1
         self._turn.emit(NodeCancelled(path=path, attempt=state.attempt, reason=self._reason))
-        cancel_child(self._turn, path)
 
     def send(self) -> None:
         if self._paths:
