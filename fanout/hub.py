@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# One bad record must not end the feeds of all: what its bytes may do to a decoder.
+_UNDECODABLE = (WireError, msgspec.MsgspecError, ValueError, TypeError, LookupError, RecursionError)
+
 
 @dataclass(frozen=True, slots=True)
 class LiveRecord:
@@ -115,7 +118,10 @@ class Hub:
 
 
 def _item(record: LiveRecord) -> Item | None:
-    """The decoded record; None for what is no decision and no line (the outbox tells of those)."""
+    """The decoded record; None for what is no decision and no line (the outbox tells of those).
+
+    A decision that cannot be decoded is None too: its readers find the gap and take it from the history.
+    """
     try:
         value = peek(record.value)
         size = len(record.value)
@@ -123,6 +129,6 @@ def _item(record: LiveRecord) -> Item | None:
             return Batch(value.workspace, [event_of(value.run_id, event) for event in events_of(value)], size)
         if isinstance(value, LogLine):
             return Line(value.workspace, event_of_line(value), value.n, size)
-    except (WireError, msgspec.MsgspecError) as error:
+    except _UNDECODABLE as error:
         log.warning("undecodable record in the live feed", run_id=record.run_id, reason=str(error))
     return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import msgspec
+
 from storage.postgres.errors import Fenced
-from storage.postgres.fold import Numbered, number
+from storage.postgres.salvage import Numbered, number, refuse
 from storage.wire.peek import RawDecision
 
 if TYPE_CHECKING:
@@ -24,6 +27,16 @@ class Arrival(NamedTuple):
     partition: int
     offset: int
     record: RawDecision | WorkflowVersioned | None
+    value: bytes | None = None
+
+
+def pass_by(arrival: Arrival, reason: str) -> None:
+    """Tell nobody."""
+    del arrival, reason
+
+
+LayAside = Callable[[Arrival, str], None]
+"""Told, before the batch is in, of a record that is written marked or not at all, and why."""
 
 
 class Written(NamedTuple):
@@ -42,12 +55,14 @@ class Projecting(Protocol):
         """Take a partition: the offset to go on from (0 if it was never written). DatabaseUnavailable."""
         ...
 
-    def write(self, arrivals: Sequence[Arrival]) -> Written:
-        """Write a batch, whole or not at all; what is before a partition's position is skipped.
+    def write(self, arrivals: Sequence[Arrival], lay_aside: LayAside = pass_by) -> Written:
+        """Write a batch in order; what is before a partition's position is skipped.
 
-        Offsets ascend in each partition. Fenced, Conflict, Hole, DatabaseUnavailable; WireError for a kind of
-        event that this code does not know, InvalidText for JSON that is no UTF-8. After any of them the
-        positions are forgotten: ask for `next_offset` of every partition again.
+        A decision that cannot be read, or that Postgres refuses, stops nobody: its events are written as
+        marks (see `salvage`), and `lay_aside` hears of it. Offsets ascend in each partition.
+
+        Fenced, Conflict, Hole, DatabaseUnavailable: after any of them the positions are forgotten, so ask for
+        `next_offset` of every partition again.
         """
         ...
 
@@ -62,12 +77,19 @@ class Batch(NamedTuple):
     decisions: list[Numbered]
     workflows: list[WorkflowVersioned]
     moved: dict[Partition, int]
+    laid_aside: list[tuple[Arrival, str]]
 
 
-def sort_out(arrivals: Sequence[Arrival], positions: Mapping[Partition, int]) -> Batch:
-    """Skip what is before the positions and sort the rest. Fenced for a partition without a position."""
-    batch = Batch([], [], {})
-    for topic, partition, offset, record in arrivals:
+def sort_out(
+    arrivals: Sequence[Arrival], positions: Mapping[Partition, int], refused: str | None = None
+) -> Batch:
+    """Skip what is before the positions and sort the rest. Fenced for a partition without a position.
+
+    `refused`: why Postgres did not take these arrivals as they are; of each only the least is kept.
+    """
+    batch = Batch([], [], {}, [])
+    for arrival in arrivals:
+        topic, partition, offset, record = arrival[:4]
         place = topic, partition
         position = batch.moved.get(place)
         if position is None:
@@ -80,7 +102,13 @@ def sort_out(arrivals: Sequence[Arrival], positions: Mapping[Partition, int]) ->
             continue
         batch.moved[place] = offset + 1
         if isinstance(record, RawDecision):
-            batch.decisions.append(number(record))
+            numbered = number(record) if refused is None else refuse(record, refused)
+            batch.decisions.append(numbered)
+            if numbered.problem is not None:
+                batch.laid_aside.append((arrival, numbered.problem))
+        elif record is not None and refused is not None:
+            batch.workflows.append(msgspec.structs.replace(record, definition=None))
+            batch.laid_aside.append((arrival, refused))
         elif record is not None:
             batch.workflows.append(record)
     return batch

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from engine import events
 from storage.postgres import statuses
 from storage.postgres.folded import Folded, FoldedArtifact, FoldedNode, FoldedRun
-from storage.wire.peek import RawDecision, decode_events
+from storage.postgres.salvage import Numbered, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,20 +18,7 @@ if TYPE_CHECKING:
     from engine.payload import Payload
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Numbered(NamedTuple):
-    """A decision as it came, its events decoded, and the number of its last event."""
-
-    raw: RawDecision
-    events: list[Event]
-    last_seq: int
-
-
-def number(raw: RawDecision) -> Numbered:
-    """Decode the events of a decision; WireError when one is unknown."""
-    decoded = decode_events(raw.events)
-    return Numbered(raw, decoded, raw.first_seq + len(decoded) - 1)
+T = TypeVar("T", str, str | None)
 
 
 class _Turn(NamedTuple):
@@ -47,7 +34,7 @@ def fold(decisions: Iterable[Numbered], onto: Folded | None = None) -> Folded:
     """Fold decisions, in order, onto what was folded before (by default nothing)."""
     folded = Folded() if onto is None else onto
     runs = folded.runs
-    for raw, decoded, last_seq in decisions:
+    for raw, decoded, last_seq, _ in decisions:
         run = runs.get(raw.run_id)
         if run is None:
             run = runs[raw.run_id] = FoldedRun(raw.run_id, raw.workspace)
@@ -57,8 +44,9 @@ def fold(decisions: Iterable[Numbered], onto: Folded | None = None) -> Folded:
     return folded
 
 
-def _text(value: str | None) -> str | None:
-    # Postgres keeps every character in text but this one, and a caller's key must not stop the projection.
+def clean(value: T) -> T:
+    """A text that Postgres takes; None stays None."""
+    # Postgres keeps every character in text but this one.
     return value if value is None or "\0" not in value else value.replace("\0", "\ufffd")
 
 
@@ -67,14 +55,17 @@ def _payload(turn: _Turn, payload: Payload) -> tuple[bytes | None, bytes | None]
     ref = payload.ref
     if ref is None:
         return bytes(payload.json), None
-    place = turn.run.workspace, ref.sha256
+    place = turn.run.workspace, clean(ref.sha256)
     if place not in turn.folded.artifacts:
-        turn.folded.artifacts[place] = FoldedArtifact(*place, ref.size, ref.media_type, turn.run.run_id)
+        turn.folded.artifacts[place] = FoldedArtifact(
+            *place, ref.size, clean(ref.media_type), turn.run.run_id
+        )
     return None, _encode(ref)
 
 
 def _node(turn: _Turn, path: str, reached: str, attempt: int) -> FoldedNode:
     """The row of a node that reached another status, with what belonged to the last one cleared."""
+    path = clean(path)
     place = turn.run.run_id, path
     node = turn.folded.nodes.get(place)
     if node is None:
@@ -93,21 +84,21 @@ def _run_started(turn: _Turn, event: events.RunStarted) -> None:
     run = turn.run
     run.born = True
     run.status = statuses.RUN_RUNNING
-    run.graph, run.graph_rev = event.graph, event.graph_rev
-    run.workflow, run.version = event.workflow, event.version
-    run.key, run.priority = _text(event.key), event.priority
-    run.author, run.command_id = _text(event.author), _text(event.command_id)
+    run.graph, run.graph_rev = clean(event.graph), event.graph_rev
+    run.workflow, run.version = clean(event.workflow), event.version
+    run.key, run.priority = clean(event.key), clean(event.priority)
+    run.author, run.command_id = clean(event.author), clean(event.command_id)
     run.inputs, run.inputs_ref = _payload(turn, event.inputs)
     run.created_at, run.started_at = event.requested_at or turn.at, turn.at
     if event.parent is not None:
-        run.parent_run_id, run.parent_path = event.parent.run_id, event.parent.path
+        run.parent_run_id, run.parent_path = clean(event.parent.run_id), clean(event.parent.path)
 
 
 def _run_rejected(turn: _Turn, event: events.RunRejected) -> None:
     run = turn.run
     run.born = True
-    run.workflow = _text(event.workflow)
-    run.author, run.command_id = _text(event.author), _text(event.command_id)
+    run.workflow = clean(event.workflow)
+    run.author, run.command_id = clean(event.author), clean(event.command_id)
     run.created_at = turn.at
     error = {"code": event.code, "message": event.message, "issues": event.issues}
     _end(turn, statuses.RUN_REJECTED, _encode(error))
@@ -153,7 +144,7 @@ def _run_failed(turn: _Turn, event: events.RunFailed) -> None:
 
 
 def _node_scheduled(turn: _Turn, event: events.NodeScheduled) -> None:
-    _node(turn, event.path, statuses.NODE_QUEUED, event.attempt).node_type = event.node_type
+    _node(turn, event.path, statuses.NODE_QUEUED, event.attempt).node_type = clean(event.node_type)
 
 
 def _node_started(turn: _Turn, event: events.NodeStarted) -> None:
@@ -163,9 +154,9 @@ def _node_started(turn: _Turn, event: events.NodeStarted) -> None:
         statuses.NODE_WAITING if event.node_type == "wait" else statuses.NODE_RUNNING,
         event.attempt,
     )
-    node.node_type = event.node_type
+    node.node_type = clean(event.node_type)
     node.started_at = turn.at if event.started_at is None else event.started_at
-    node.child_run_id = event.child_run_id or node.child_run_id
+    node.child_run_id = clean(event.child_run_id) or node.child_run_id
     if event.items is not None:
         _payload(turn, event.items)
 
@@ -206,6 +197,26 @@ def _signal_delivered(turn: _Turn, event: events.SignalDelivered) -> None:
     _payload(turn, event.payload)
 
 
+_ENDS: Final = {
+    "run.completed": statuses.RUN_COMPLETED,
+    "run.failed": statuses.RUN_FAILED,
+    "run.cancelled": statuses.RUN_CANCELLED,
+    "run.rejected": statuses.RUN_REJECTED,
+}
+
+
+def _unreadable(turn: _Turn, event: Unreadable) -> None:
+    """A run has a row, and an end, even if that is all that is known of its start and its end."""
+    run = turn.run
+    if turn.seq == 1:
+        run.born = True
+        run.status = statuses.RUN_RUNNING
+        run.author = run.command_id = ""
+        run.created_at = run.started_at = turn.at
+    if event.of in _ENDS:
+        _end(turn, _ENDS[event.of])
+
+
 def _nothing(turn: _Turn, event: Event) -> None:
     """The event log alone tells of it."""
 
@@ -231,5 +242,6 @@ FOLDERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
     events.NodeCancelled: _node_cancelled,
     events.NodeRouted: _nothing,
     events.SignalDelivered: _signal_delivered,
+    Unreadable: _unreadable,
 }
 """Every event type, so that a new one cannot be forgotten (a test compares)."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.workflow_versioned import WorkflowVersioned
-from storage.postgres.batch import Partition, Written, sort_out
-from storage.postgres.errors import Fenced
+from storage.postgres.batch import LayAside, Partition, Written, pass_by, sort_out
+from storage.postgres.errors import Fenced, Hole
 from storage.postgres.fold import fold
 from storage.postgres.folded import Folded
+from storage.postgres.salvage import breaks_off
 from storage.postgres.sequence import Admitted, Place, admit, compare_repeated
 from storage.postgres.workflows import is_new
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from storage.postgres.batch import Arrival, Batch
-    from storage.postgres.fold import Numbered
+    from storage.postgres.salvage import Numbered
 
 
 class MemoryWorkflow(msgspec.Struct):
@@ -57,13 +58,15 @@ class MemoryProjection:
         self._positions[topic, partition] = position
         return position
 
-    def write(self, arrivals: Sequence[Arrival]) -> Written:
-        """Write a batch, whole or not at all: see `Projecting.write`."""
+    def write(self, arrivals: Sequence[Arrival], lay_aside: LayAside = pass_by) -> Written:
+        """Write a batch: see `Projecting.write`."""
         try:
             batch = sort_out(arrivals, self._positions)
             self._check_positions(batch)
             admitted = self._admit(batch)
             workflows, written = self._workflows(batch.workflows)
+            for arrival, reason in batch.laid_aside:
+                lay_aside(arrival, reason)
         except BaseException:
             self._positions.clear()
             raise
@@ -95,7 +98,13 @@ class MemoryProjection:
     def _admit(self, batch: Batch) -> Admitted:
         runs = self._tables.folded.runs
         wanted = {decision.raw.run_id for decision in batch.decisions}
-        admitted = admit(batch.decisions, {run_id: runs[run_id].last_seq for run_id in wanted & runs.keys()})
+        last_seqs = {run_id: runs[run_id].last_seq for run_id in wanted & runs.keys()}
+        try:
+            admitted = admit(batch.decisions, last_seqs)
+        except Hole:
+            log = self._tables.log.values()
+            broken_off = {known.raw.run_id for known in log if breaks_off(known.raw.events)}
+            admitted = admit(batch.decisions, last_seqs, broken_off)
         compare_repeated(admitted, {place: known.raw.events for place, known in self._tables.log.items()})
         return admitted
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import struct
+from operator import add
 from typing import TYPE_CHECKING
 
 import psycopg
 
 from storage.postgres.adapters import Context
-from storage.postgres.batch import Batch, Partition, Written, sort_out
-from storage.postgres.errors import DatabaseUnavailable, Fenced, InvalidText
+from storage.postgres.batch import Batch, LayAside, Partition, Written, pass_by, sort_out
+from storage.postgres.errors import DatabaseUnavailable, Fenced, Hole, InvalidText
 from storage.postgres.fold import fold
 from storage.postgres.recent import Recent
+from storage.postgres.salvage import breaks_off
 from storage.postgres.sequence import Admitted, Place, admit, compare_repeated
 from storage.postgres.statements import statements
 from storage.postgres.table_writer import write_folded, write_log
@@ -34,6 +37,26 @@ _SETTINGS = {
     "jit": "off",
 }
 _OPTIONS = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+
+# What a value may be refused with. Class 54 is "program limit exceeded": a driver counts it among the errors
+# of operation, but the same value meets it again.
+_REFUSED = (
+    psycopg.DataError,
+    psycopg.OperationalError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+)
+_PROGRAM_LIMIT = "54"
+
+
+def _is_refused(error: Exception) -> bool:
+    if isinstance(error, psycopg.OperationalError):
+        return (error.sqlstate or "").startswith(_PROGRAM_LIMIT)
+    return True
 
 
 class Projection:
@@ -66,29 +89,51 @@ class Projection:
         self._positions[topic, partition] = position
         return position
 
-    def write(self, arrivals: Sequence[Arrival]) -> Written:
-        """Write a batch, whole or not at all: see `Projecting.write`."""
+    def write(self, arrivals: Sequence[Arrival], lay_aside: LayAside = pass_by) -> Written:
+        """Write a batch, in one transaction unless something in it is refused: see `Projecting.write`."""
         try:
-            batch = sort_out(arrivals, self._positions)
-            if not batch.moved:
-                return Written()
-            connection = self._connected()
-            with connection.transaction(), connection.cursor() as cursor:
-                self._move(cursor, batch)
-                admitted = self._admit(cursor, batch)
-                if admitted.fresh:
-                    write_log(cursor, admitted.fresh)
-                    write_folded(cursor, fold(admitted.fresh))
-                workflows = write_workflows(cursor, batch.workflows)
+            return self._write_or_part(arrivals, lay_aside)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             self._forget()
             raise DatabaseUnavailable(f"a batch cannot be written: {error}") from error
-        except psycopg.DataError as error:
-            self._forget()
-            raise InvalidText(f"a batch holds what Postgres refuses: {error}") from error
         except BaseException:
             self._forget()
             raise
+
+    def _write_or_part(self, arrivals: Sequence[Arrival], lay_aside: LayAside) -> Written:
+        """Part a batch that is refused, until what is refused stands alone."""
+        try:
+            return self._write(arrivals, lay_aside)
+        except _REFUSED as error:
+            if not _is_refused(error):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        middle = len(arrivals) // 2
+        if middle:
+            one = self._write_or_part(arrivals[:middle], lay_aside)
+            two = self._write_or_part(arrivals[middle:], lay_aside)
+            return Written(*map(add, one, two))
+        try:
+            return self._write(arrivals, lay_aside, reason)
+        except _REFUSED as error:
+            if not _is_refused(error):
+                raise
+            raise InvalidText(f"Postgres refuses even the marks of a record: {error}") from error
+
+    def _write(self, arrivals: Sequence[Arrival], lay_aside: LayAside, refused: str | None = None) -> Written:
+        batch = sort_out(arrivals, self._positions, refused)
+        if not batch.moved:
+            return Written()
+        connection = self._connected()
+        with connection.transaction(), connection.cursor() as cursor:
+            self._move(cursor, batch)
+            admitted = self._admit(cursor, batch)
+            if admitted.fresh:
+                write_log(cursor, admitted.fresh)
+                write_folded(cursor, fold(admitted.fresh))
+            workflows = write_workflows(cursor, batch.workflows)
+            for arrival, reason in batch.laid_aside:
+                lay_aside(arrival, reason)
         self._positions.update(batch.moved)
         self._recent.update(admitted.last_seqs)
         events = sum(len(decision.events) for decision in admitted.fresh)
@@ -142,13 +187,18 @@ class Projection:
         if unknown := wanted - last_seqs.keys():
             cursor.execute(_SQL["last_seqs"], [list(unknown)])
             last_seqs.update(cursor.fetchall())
-        admitted = admit(batch.decisions, last_seqs)
+        try:
+            admitted = admit(batch.decisions, last_seqs)
+        except Hole:
+            cursor.execute(_SQL["last_decisions"], [list(wanted)])
+            broken_off = {run_id for run_id, events in cursor.fetchall() if breaks_off(events)}
+            admitted = admit(batch.decisions, last_seqs, broken_off)
         if admitted.repeated:
             compare_repeated(admitted, self._stored(cursor, admitted))
         return admitted
 
     def _stored(self, cursor: psycopg.Cursor, admitted: Admitted) -> dict[Place, bytes]:
-        places = {(raw.run_id, raw.first_seq) for raw, _, _ in admitted.repeated}
+        places = {(raw.run_id, raw.first_seq) for raw, _, _, _ in admitted.repeated}
         run_ids, seqs = zip(*places, strict=True)
         cursor.execute(_SQL["decisions"], [list(run_ids), list(seqs)])
         return {(run_id, first_seq): events for run_id, first_seq, events in cursor.fetchall()}

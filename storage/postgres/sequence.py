@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from storage.postgres.errors import Conflict, Hole
+from storage.postgres.salvage import bridge, is_marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from storage.postgres.fold import Numbered
+    from storage.postgres.salvage import Numbered
 
 Place = tuple[str, int]
 """Run id and first number of a decision."""
@@ -29,22 +30,33 @@ class Admitted(NamedTuple):
     last_seqs: dict[str, int]
 
 
-def admit(decisions: Iterable[Numbered], last_seqs: Mapping[str, int]) -> Admitted:
+def admit(
+    decisions: Iterable[Numbered], last_seqs: Mapping[str, int], broken_off: Collection[str] = ()
+) -> Admitted:
     """Sort decisions by their numbers. `last_seqs`: the last number of each run that is known (else 0).
 
-    A decision without events is no row and is dropped. Hole when numbers are missing.
+    A decision without events is no row and is dropped. Hole when numbers are missing, but in runs whose last
+    decision is one of the `broken_off`: there the gap is filled with marks.
     """
     fresh: list[Numbered] = []
     repeated: list[Numbered] = []
     reached = dict(last_seqs)
+    open_runs = set(broken_off)
     for decision in decisions:
-        raw, events, last_seq = decision
+        raw, events, last_seq, problem = decision
         if not events:
             continue
         last = reached.get(raw.run_id, 0)
+        if raw.first_seq > last + 1 and raw.run_id in open_runs:
+            filling = bridge(last, raw)
+            fresh.append(filling)
+            last = filling.last_seq
         if raw.first_seq == last + 1:
             fresh.append(decision)
             reached[raw.run_id] = last_seq
+            open_runs.discard(raw.run_id)
+            if problem is not None and decision.broken_off:
+                open_runs.add(raw.run_id)
         elif raw.first_seq <= last:
             repeated.append(decision)
         else:
@@ -56,8 +68,8 @@ def compare_repeated(admitted: Admitted, stored: Mapping[Place, bytes]) -> None:
     """Check each repeated decision against `stored` or the batch itself; Conflict when it is not the same."""
     if not admitted.repeated:
         return
-    fresh = {(raw.run_id, raw.first_seq): raw.events for raw, _, _ in admitted.fresh}
-    for raw, _, last_seq in admitted.repeated:
+    fresh = {(raw.run_id, raw.first_seq): raw.events for raw, _, _, _ in admitted.fresh}
+    for raw, _, last_seq, _ in admitted.repeated:
         place = raw.run_id, raw.first_seq
         known = fresh.get(place) or stored.get(place)
         if known is None:
@@ -68,4 +80,5 @@ def compare_repeated(admitted: Admitted, stored: Mapping[Place, bytes]) -> None:
 
 def _same(known: bytes, again: bytes) -> bool:
     # By content: another version of the encoder may write the same events otherwise.
-    return known == again or msgspec.json.decode(known) == msgspec.json.decode(again)
+    # Marks stand for what was laid aside: there is nothing to compare.
+    return known == again or is_marked(known) or msgspec.json.decode(known) == msgspec.json.decode(again)

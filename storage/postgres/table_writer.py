@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from storage.postgres.fold import Numbered
     from storage.postgres.folded import Folded, FoldedNode, FoldedRun
+    from storage.postgres.salvage import Numbered
 
 _SQL = statements("projection")
 
@@ -49,7 +49,7 @@ def write_log(cursor: psycopg.Cursor, decisions: Iterable[Numbered]) -> None:
             raw.offset,
             raw.events,
         )
-        for raw, _, last_seq in decisions
+        for raw, _, last_seq, _ in decisions
     )
     _copy(cursor, "copy_log", _LOG_TYPES, rows)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from psycopg.types.json import Json
 
+from storage.postgres.fold import clean
 from storage.postgres.statements import statements
 from storage.postgres.workflows import is_new
 
@@ -25,7 +26,7 @@ def write_workflows(cursor: psycopg.Cursor, records: Iterable[WorkflowVersioned]
 
 
 def _write(cursor: psycopg.Cursor, record: WorkflowVersioned) -> bool:
-    names = {"workspace": record.workspace, "name": record.name, "version": record.version}
+    names = {"workspace": record.workspace, "name": clean(record.name), "version": record.version}
     row = cursor.execute(_SQL["workflow_position"], names).fetchone()
     last_seq, known_hash = row or (0, None)
     if not is_new(record, last_seq, known_hash):
@@ -33,9 +34,9 @@ def _write(cursor: psycopg.Cursor, record: WorkflowVersioned) -> bool:
     values = names | {
         "at": record.at,
         "seq": record.seq,
-        "author": record.author,
+        "author": clean(record.author),
         "latest": record.version or 0,
-        "tag": record.tag,
+        "tag": clean(record.tag),
         "tag_version": record.tag_version,
         "definition_hash": record.definition_hash,
         "definition": None if record.definition is None else Json(record.definition, dumps=bytes),

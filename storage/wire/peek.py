@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _DECISION = schemas.current()[Decision.__name__]
 _events = msgspec.json.Decoder(list[Event])
+_event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
 
 class RawDecision(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,14 @@ def decode_events(events: bytes) -> list[Event]:
         return _events.decode(events)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"the events cannot be decoded: {error}") from error
+
+
+def decode_event(text: bytes) -> Event:
+    """One event by itself; WireError."""
+    try:
+        return _event.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"the event cannot be decoded: {error}") from error
 
 
 def kind_of(data: bytes) -> str:

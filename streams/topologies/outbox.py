@@ -1,7 +1,7 @@
 """`outbox`: decisions into Postgres, exactly once.
 
     workflow.events ──► buffer ──► one Postgres transaction: rows, and the offsets they came from
-                          └──────► dead.letters (what is no record of ours)
+                          └──────► dead.letters (what is no record of ours, or cannot be shown as it is)
 
 Postgres's offsets count: an assigned partition goes on from them. Kafka's are a copy, for what watches lag.
 A batch is written when the log is drained, when it is full, or when its first record waits for 50 ms.
@@ -18,9 +18,11 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from quixstreams import message_context
 from quixstreams.sinks import BaseSink, SinkBackpressureError
 
+from engine.dead_letter import DeadLetter
 from engine.workflow_versioned import WorkflowVersioned
+from storage.dead_letters import as_record
 from storage.kafka.changelogs import group_of
-from storage.kafka.topics import WORKFLOW_EVENTS
+from storage.kafka.topics import DEAD_LETTERS, WORKFLOW_EVENTS
 from storage.postgres.batch import Arrival
 from storage.postgres.errors import DatabaseUnavailable, Hole
 from storage.postgres.projection import Projection
@@ -28,7 +30,7 @@ from storage.wire import WireError
 from storage.wire.peek import RawDecision, peek
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter
-from streams.runtime.outputs import Outputs
+from streams.runtime.outputs import Output, Outputs
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
 from streams.runtime.ticks import every
@@ -149,7 +151,7 @@ class Outbox(BaseSink):
                 self._lay_aside(value, key, timestamp, headers, "UNEXPECTED_RECORD", reason)
         if not self._arrivals:
             self._first_at = self._clock()
-        self._arrivals.append(Arrival(topic, partition, offset, record))
+        self._arrivals.append(Arrival(topic, partition, offset, record, value))
         self._collected[topic, partition] = offset
 
     def write_when_due(self, context: ProcessingContext) -> None:
@@ -193,7 +195,7 @@ class Outbox(BaseSink):
             self._outputs.flush()
             self._dead_letters = 0
         self._follow()
-        self._projection.write(self._arrivals)
+        self._projection.write(self._arrivals, self._lay_aside_marked)
         self._arrivals.clear()
         self._collected.clear()
         self._written_at = self._clock()
@@ -201,7 +203,7 @@ class Outbox(BaseSink):
 
     def _follow(self) -> None:
         """Ask for the positions that are not known: after an error, or when Postgres was away before."""
-        for topic, partition, offset, _ in self._arrivals:
+        for topic, partition, offset, *_ in self._arrivals:
             place = topic, partition
             expected = self._next.get(place)
             if expected is None:
@@ -225,6 +227,26 @@ class Outbox(BaseSink):
             context.consumer.get_watermark_offsets(TopicPartition(*place), cached=True)[1] <= offset + 1
             for place, offset in self._collected.items()
         )
+
+    def _lay_aside_marked(self, arrival: Arrival, reason: str) -> None:
+        """A decision that is written with marks: whole here, before the batch with the marks is in."""
+        topic, partition, offset, record, value = arrival
+        key = record.run_id.encode() if isinstance(record, RawDecision) else None
+        letter = DeadLetter(
+            processor=PROCESSOR,
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            key=key,
+            value=value,
+            headers={},
+            code="NOT_PROJECTED",
+            reason=reason,
+            at=0 if record is None else record.at,
+        )
+        self._outputs.send(Output(DEAD_LETTERS, *as_record(letter)))
+        self._outputs.flush()
+        logger.error("%s[%d]@%d is shown with marks: %s", topic, partition, offset, reason)
 
     def _lay_aside(
         self,

@@ -19,7 +19,6 @@ from storage.postgres.memory_read_model import MemoryReadModel
 from storage.postgres.pool import Pool
 from storage.postgres.projection import Projection
 from storage.postgres.read_model import PostgresReadModel, ReadModel
-from storage.wire.codec import WireError
 from tests.support.decisions import TOPIC, WORKSPACE, Run, arrivals, raw, scheduled, started, succeeded
 
 if TYPE_CHECKING:
@@ -475,14 +474,6 @@ async def test_nothing_of_a_refused_batch_is_written(bench: Bench) -> None:
     assert writer.next_offset(TOPIC, 0) == 0
     writer.write(arrivals(good))
     assert await bench.reads.run_status(WORKSPACE, "r0_good") == "COMPLETED"
-
-
-async def test_an_unknown_event_stops_the_projection(bench: Bench) -> None:
-    decision = Run(RUN).decide(started())
-    strange = msgspec.structs.replace(decision, events=b'[{"type":"run.dreamt"}]')
-
-    with pytest.raises(WireError, match="dreamt"):
-        bench.project([strange])
 
 
 async def test_a_decision_without_events_only_moves_the_position(bench: Bench) -> None:

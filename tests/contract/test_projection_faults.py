@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import psycopg
 import pytest
 
 from engine.payload import inline_json
-from storage.postgres.errors import DatabaseUnavailable, Fenced, InvalidText
+from engine.workflow_versioned import WorkflowVersioned
+from storage.postgres.batch import Arrival
+from storage.postgres.errors import DatabaseUnavailable, Fenced
 from storage.postgres.projection import Projection
-from tests.support.decisions import TOPIC, Run, arrivals
+from tests.support.decisions import TOPIC, Run, arrivals, started
+
+if TYPE_CHECKING:
+    from storage.wire.peek import RawDecision
 
 pytestmark = pytest.mark.integration
 
@@ -53,15 +60,80 @@ def test_no_server_is_said_so() -> None:
         projection.next_offset(TOPIC, 0)
 
 
-def test_json_that_is_no_utf8_is_refused_whole(database: str) -> None:
+def rows(dsn: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (Run("r0_bad").chain(1, inline_json(b'"\xff\xfe"')), "invalid byte sequence"),
+        # Random enough not to be compressed below what an entry of an index may have.
+        (
+            [Run("r0_bad").decide(started("".join(f"{n * n * 7919:x}" for n in range(3000))))],
+            "ProgramLimitExceeded",
+        ),
+    ],
+)
+def test_what_postgres_refuses_is_marked_and_the_batch_goes_on(
+    database: str, bad: list[RawDecision], reason: str
+) -> None:
+    before, after = Run("r0_before").chain(3), Run("r0_after").chain(3)
+    laid_aside: list[tuple[int, str]] = []
     projection = Projection(database, "outbox")
     projection.next_offset(TOPIC, 0)
 
-    with pytest.raises(InvalidText):
-        projection.write(arrivals(Run("r0_a").chain(1, inline_json(b'"\xff\xfe"'))))
+    batch = arrivals([*before, *bad, *after])
+    written = projection.write(batch, lambda arrival, why: laid_aside.append((arrival.offset, why)))
+    again = projection.write(arrivals([*bad, *after], len(batch)))
+    assert projection.next_offset(TOPIC, 0) == 2 * len(batch) - len(before)
     projection.close()
-    assert count(database, "runs") == 0
-    assert count(database, "sink_offsets") == 1
+
+    assert written.decisions == len(batch)
+    assert again.repeated == len(batch) - len(before)
+    assert len(laid_aside) == len({offset for offset, _ in laid_aside}) > 0
+    assert {batch[offset].record for offset, _ in laid_aside} <= set(bad)
+    assert any(reason in why for _, why in laid_aside)
+    statuses = {str(row[0]): row[1] for row in rows(database, "SELECT run_id, status FROM runs")}
+    assert (statuses["r0_before"], statuses["r0_after"]) == ("COMPLETED", "COMPLETED")
+    assert statuses["r0_bad"] == ("COMPLETED" if len(bad) > 1 else "RUNNING")
+    (marked,) = rows(database, "SELECT count(*) FROM event_log WHERE events::text LIKE '%event.unreadable%'")
+    assert marked == (len(laid_aside),)
+
+
+def test_a_nul_in_a_name_is_replaced(database: str) -> None:
+    projection = Projection(database, "outbox")
+    projection.next_offset(TOPIC, 0)
+    projection.write(arrivals([Run("r0_a").decide(started("a\0b", priority="\0"))]))
+    projection.close()
+
+    assert rows(database, "SELECT workflow, priority FROM runs") == [("a\ufffdb", "\ufffd")]
+
+
+def test_a_workflow_that_postgres_refuses_keeps_its_place_without_its_definition(database: str) -> None:
+    def versioned(version: int, definition: bytes) -> WorkflowVersioned:
+        return WorkflowVersioned(
+            workspace="w",
+            name="flow",
+            seq=version,
+            at=1,
+            author="user:\0ann",
+            tag="main",
+            tag_version=version,
+            version=version,
+            definition_hash="a" * 64,
+            definition=definition,
+        )
+
+    projection = Projection(database, "outbox")
+    projection.next_offset(TOPIC, 0)
+    records = [versioned(1, b"[" * 100_000 + b"]" * 100_000), versioned(2, b"{}")]
+    projection.write([Arrival(TOPIC, 0, offset, record) for offset, record in enumerate(records)])
+    projection.close()
+
+    found = rows(database, "SELECT version, author, definition::text FROM workflow_versions ORDER BY version")
+    assert found == [(1, "user:\ufffdann", None), (2, "user:\ufffdann", "{}")]
 
 
 def test_two_writers_share_the_partitions(database: str) -> None:

@@ -28,6 +28,10 @@ SELECT log.run_id, log.first_seq, log.events
 FROM unnest(%s::text[], %s::bigint[]) AS wanted (run_id, first_seq)
 JOIN event_log AS log ON log.run_id = wanted.run_id AND log.first_seq = wanted.first_seq
 
+-- name: last_decisions
+SELECT DISTINCT ON (run_id) run_id, events FROM event_log
+WHERE run_id = ANY (%s) ORDER BY run_id, first_seq DESC
+
 -- name: copy_log
 COPY event_log (workspace, run_id, first_seq, last_seq, at, cause_type, cause, log_partition, log_offset, events)
 FROM STDIN (FORMAT BINARY)

@@ -12,6 +12,7 @@ from psycopg import sql
 from engine.dead_letter import DeadLetter
 from engine.decision import Decision
 from engine.effects import ArmTimer
+from engine.payload import inline_json
 from engine.workflow_versioned import WorkflowVersioned
 from storage.kafka.topics import DEAD_LETTERS, WORKFLOW_EVENTS
 from storage.wire import decode, encode
@@ -214,6 +215,25 @@ def test_what_is_no_record_of_ours_is_laid_aside(installation: Installation, dat
         (key or b"", value or b"", code) for key, value, code in bad
     )
     assert {(x.processor, x.topic) for x in letters} == {("outbox", WORKFLOW_EVENTS)}
+    assert_whole(database, 1, 2)
+
+
+def test_a_decision_that_cannot_be_read_is_laid_aside_and_marked(
+    installation: Installation, database: str
+) -> None:
+    first, last = Run("r0_1").chain(1)
+    fields = {name: getattr(first, name) for name in RawDecision.__struct_fields__}
+    deep = started(inputs=inline_json(b"[" * 5000 + b"]" * 5000))
+    bad = encode(Decision(**fields | {"events": [deep, *decode_events(first.events)[1:]]}))
+    with outbox(installation, database):
+        produce(installation.bootstrap, WORKFLOW_EVENTS, [(b"r0_1", bad)])
+        emit(installation, [last])
+        wait_until(lambda: count(database) == 2, "both decisions are there")
+    (message,) = read_until(installation.bootstrap, DEAD_LETTERS, bool)
+    letter = decode(message.value())
+    assert isinstance(letter, DeadLetter)
+    assert (letter.code, letter.key, letter.processor) == ("NOT_PROJECTED", b"r0_1", "outbox")
+    assert letter.value == bad
     assert_whole(database, 1, 2)
 
 

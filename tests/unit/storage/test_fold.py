@@ -10,13 +10,14 @@ from engine.events import Event
 from engine.payload import inline
 from engine.state import status
 from storage.postgres import statuses
-from storage.postgres.fold import FOLDERS, fold, number
+from storage.postgres.fold import FOLDERS, fold
 from storage.postgres.folded import Folded
+from storage.postgres.salvage import Unreadable, number
 from tests.support.decisions import Run
 
 
 def test_every_event_type_is_folded_or_passed_by_on_purpose() -> None:
-    assert set(FOLDERS) == set(typing.get_args(Event))
+    assert set(FOLDERS) == {*typing.get_args(Event), Unreadable}
 
 
 def test_statuses_are_the_engines() -> None:
