@@ -57,7 +57,7 @@ class Services:
 
     def authorization(self, caller: Caller) -> bytes:
         """The token that goes with a caller's commands."""
-        return self.tokens.header(caller.workspace, caller.role, caller.author)
+        return self.tokens.header(caller.workspace, caller.role, caller.author, vouched=True)
 
     def new_run_id(self, workspace: str) -> str:
         """A fresh run id."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, Producer
 
+from storage.kafka.topics import RECORD_BYTES
+
 PARTITIONER = "murmur2"
 """Java's partitioner. librdkafka's default differs, and a run's records must meet on one partition."""
 
@@ -18,6 +20,7 @@ def producer_config(bootstrap: str, *, linger_ms: float = 0) -> Config:
         "acks": "all",
         "linger.ms": linger_ms,
         "partitioner": PARTITIONER,
+        "message.max.bytes": RECORD_BYTES,
         "queue.buffering.max.messages": 1_000_000,
         "log.connection.close": False,
         "socket.nagle.disable": True,

@@ -17,6 +17,23 @@ WORKFLOW_EVENTS = "workflow.events"
 WORKFLOW_REGISTRY = "workflow.registry"
 DEAD_LETTERS = "dead.letters"
 
+REPLY_PARTITIONS = 16
+"""Of `command.replies`: where a `reply_to` may point."""
+
+# The ladder of sizes: what one side may write, the next can carry on.
+#
+#   16 KiB   a payload inline, after admission (engine/payload.py); above, it is a reference
+#  0.9 MB    a definition in canonical form (engine/model/parse.py)
+#    1 MiB   a payload inline in a public record (streams/admission/bounds.py); a body at the api
+#    2 MiB   a public record
+#    4 MiB   the value in a dead letter
+#    8 MiB   any record of ours; a decision holds its cause and events
+#   10 MiB   a batch on a topic of ours, so that it is the producer that says no, and at once
+_MIB = 1024 * 1024
+PUBLIC_BYTES = 2 * _MIB
+RECORD_BYTES = 8 * _MIB
+_OWN_BYTES = 10 * _MIB
+
 PRIORITIES = ("high", "medium", "low")
 DEFAULT_QUEUE = "default"
 
@@ -33,6 +50,7 @@ class Topic:
     retention_ms: int
     compacted: bool = False
     log_append_time: bool = False
+    max_bytes: int = _OWN_BYTES
     extra: dict[str, str] = field(default_factory=dict)
 
     def config(self) -> dict[str, str]:
@@ -40,6 +58,7 @@ class Topic:
         return {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_bytes),
             "message.timestamp.type": "LogAppendTime" if self.log_append_time else "CreateTime",
             **self.extra,
         }
@@ -50,18 +69,20 @@ def job_topic(queue: str, priority: str) -> str:
     return f"{NODE_JOBS}.{priority}" if queue == DEFAULT_QUEUE else f"{NODE_JOBS}.{queue}.{priority}"
 
 
-def all_topics(queues: tuple[str, ...] = (DEFAULT_QUEUE,), reply_partitions: int = 16) -> list[Topic]:
+def all_topics(
+    queues: tuple[str, ...] = (DEFAULT_QUEUE,), reply_partitions: int = REPLY_PARTITIONS
+) -> list[Topic]:
     """Every topic that the product needs, with the job topics of `queues`."""
     jobs = [
         Topic(job_topic(queue, priority), "runs", 7 * _DAY) for queue in queues for priority in PRIORITIES
     ]
     return [
-        Topic(RUN_COMMANDS, "runs", 7 * _DAY, log_append_time=True),
+        Topic(RUN_COMMANDS, "runs", 7 * _DAY, log_append_time=True, max_bytes=PUBLIC_BYTES),
         Topic(NODE_RESULTS, "runs", 7 * _DAY, log_append_time=True),
         Topic(TIMERS, "runs", 7 * _DAY, log_append_time=True),
         Topic(WORKFLOW_EVENTS, "runs", 7 * _DAY),
         Topic(NODE_LOGS, "runs", _DAY),
-        Topic(PATCH_CREATED, "runs", 7 * _DAY, log_append_time=True),
+        Topic(PATCH_CREATED, "runs", 7 * _DAY, log_append_time=True, max_bytes=PUBLIC_BYTES),
         Topic(WORKFLOW_REGISTRY, 1, -1, compacted=True),
         Topic(NODE_CANCELS, 1, _HOUR),
         Topic(COMMAND_REPLIES, reply_partitions, _HOUR),

@@ -6,24 +6,30 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import Issue, Refusal
 from engine.facts import RunAdmitted
-from engine.model import canonical, check_inputs, decode_json
-from engine.payload import INLINE_LIMIT, Payload, inline_json
-from storage.cas import BlobMissing, InvalidHash
+from engine.model import canonical, check_inputs
+from storage.cas import BlobCorrupt, BlobMissing, InvalidHash
 from storage.registry import DEFAULT_TAG
+from streams.admission.bounds import START_MAX_AGE_MS, asked_at
+from streams.admission.payloads import Payloads, require_vouched
 from streams.state.definitions import Definitions
 
 if TYPE_CHECKING:
     from engine.commands import StartRun
     from engine.graph import Graph
+    from engine.payload import Payload
     from storage.cas import ContentStore
     from storage.registry import WorkflowRegistry
     from storage.tokens import Claims
 
-START_MAX_AGE_MS = 24 * 3_600_000
-"""An older start is refused: the marker of the run that it may have begun could be gone."""
-
 MAX_CHILDREN = 200
-_PRIORITIES = (None, "high", "medium", "low")
+
+
+class NamesUnavailable(Exception):  # noqa: N818 (it reads as what happened)
+    """The names cannot be read right now: the same start may be admitted later."""
+
+
+class RegistryLost(Exception):  # noqa: N818
+    """Nobody reads the names any more: this process has to start again."""
 
 
 class Limits(Protocol):
@@ -35,13 +41,24 @@ class Limits(Protocol):
 
 
 class Starts:
-    """Admits starts. Raises Refusal with a code, a sentence and pointers."""
+    """Admits starts.
+
+    Raises Refusal with a code, a sentence and pointers; NamesUnavailable and CasUnavailable when the start
+    has to wait; RegistryLost.
+    """
 
     def __init__(self, registry: WorkflowRegistry, store: ContentStore, limits: Limits) -> None:
         self._registry = registry
         self._store = store
-        self._definitions = Definitions(store)
+        # Not patient: the partition waits, not the process.
+        self._definitions = Definitions(store, patient=False)
+        self._payloads = Payloads(store)
         self._queues = frozenset(limits.queue_names)
+
+    def require_registry(self) -> None:
+        """RegistryLost when names would only grow old here."""
+        if not self._registry.is_ready():
+            raise RegistryLost("the reader of the workflows' names has died")
 
     def check_age(self, written_at: int, now: int) -> None:
         """Refuse what was written too long ago (Unix ms)."""
@@ -51,9 +68,7 @@ class Starts:
 
     def admit(self, command: StartRun, claims: Claims, at: int) -> RunAdmitted:
         """The fact that begins the run."""
-        if command.priority not in _PRIORITIES:
-            message = f"the priority is high, medium or low, not {command.priority!r}"
-            raise Refusal("PRIORITY_INVALID", message, [Issue("/priority", message)])
+        self.require_registry()
         digest, version = self._resolve(command, claims)
         graph = self._load(digest)
         return RunAdmitted(
@@ -63,12 +78,12 @@ class Starts:
             author=claims.author,
             graph=digest,
             children=self._children(graph, claims.workspace) if graph.children else {},
-            workflow=command.workflow or graph.name,
+            workflow=graph.name if command.definition is not None else command.workflow or graph.name,
             version=version,
-            inputs=self._inputs(graph, command.inputs),
+            inputs=self._inputs(graph, command.inputs, claims),
             key=command.key,
             priority=command.priority,
-            requested_at=command.requested_at or at,
+            requested_at=asked_at(command.requested_at, at),
             reply_to=command.reply_to,
         )
 
@@ -78,6 +93,7 @@ class Starts:
             self._store.put(text)
             return digest, None
         if command.definition_hash is not None:
+            require_vouched(claims, "/definition_hash")
             return command.definition_hash, command.version
         if command.workflow is None:
             message = "a start names a `workflow`, or brings its `definition`"
@@ -94,14 +110,20 @@ class Starts:
             return self._registry.resolve(workspace, name, tag=tag, version=version)
         except Refusal:
             # Nothing is refused that was published before it was asked for.
-            self._registry.catch_up()
+            self._catch_up()
             return self._registry.resolve(workspace, name, tag=tag, version=version)
+
+    def _catch_up(self) -> None:
+        try:
+            self._registry.catch_up()
+        except Refusal as refusal:
+            raise NamesUnavailable(refusal.message) from refusal
 
     def _load(self, digest: str) -> Graph:
         try:
             graph = self._definitions.load(digest)
-        except (BlobMissing, InvalidHash) as error:
-            message = f"there is no definition with the hash {digest}"
+        except (BlobMissing, BlobCorrupt, InvalidHash) as error:
+            message = f"there is no whole definition with the hash {digest}"
             raise Refusal("DEFINITION_UNKNOWN", message, [Issue("/definition_hash", message)]) from error
         unserved = sorted(graph.queues - self._queues)
         if unserved:
@@ -136,23 +158,8 @@ class Starts:
             return self._named(workspace, workflow, version=int(value))[1]
         return self._named(workspace, workflow, tag=value or DEFAULT_TAG)[1]
 
-    def _inputs(self, graph: Graph, inputs: Payload) -> Payload:
+    def _inputs(self, graph: Graph, inputs: Payload, claims: Claims) -> Payload:
         """Checked against the workflow's schema; what is large goes to the CAS."""
-        data = bytes(inputs.raw) if inputs.ref is None else self._blob(inputs)
-        if inputs.ref is None or graph.inputs is not None:
-            value = decode_json(data)
-            issues = check_inputs(graph.inputs, value)
-            if issues:
-                located = [Issue("/inputs" + issue.pointer, issue.message, issue.code) for issue in issues]
-                raise Refusal("INPUTS_INVALID", f"the inputs do not fit: {located[0].message}", located)
-        if inputs.ref is not None or len(data) <= INLINE_LIMIT:
-            return inputs if inputs.ref is not None else inline_json(data)
-        return Payload(ref=self._store.put(data))
-
-    def _blob(self, inputs: Payload) -> bytes:
-        digest = inputs.ref.sha256 if inputs.ref is not None else ""
-        try:
-            return self._store.get(digest)
-        except (BlobMissing, InvalidHash) as error:
-            message = f"the inputs' blob {digest} was never stored"
-            raise Refusal("INPUTS_MISSING", message, [Issue("/inputs", message)]) from error
+        schema = graph.inputs
+        check = None if schema is None else (lambda value: check_inputs(schema, value))
+        return self._payloads.admit(inputs, claims, "/inputs", check)

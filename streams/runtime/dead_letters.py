@@ -1,4 +1,4 @@
-"""A record that nothing can be done with goes to `dead.letters`, whole, with its reason."""
+"""A record that nothing can be done with goes to `dead.letters`, with its reason."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from quixstreams import message_context
 
 from engine.dead_letter import DeadLetter
+from storage.dead_letters import as_record
 from storage.kafka.topics import DEAD_LETTERS
-from storage.wire import WireError, encode
+from storage.wire import WireError
 from streams.runtime.outputs import Output
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def dead_letter(
         reason=reason,
         at=timestamp,
     )
-    return Output(DEAD_LETTERS, key, encode(letter))
+    return Output(DEAD_LETTERS, *as_record(letter))
 
 
 def unusable(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 
 from engine.commands import TagWorkflow, UploadWorkflow
 from engine.effects import Reply
@@ -20,16 +21,26 @@ from engine.graph import load_graph
 from engine.ids import is_id
 from engine.model import canonical
 from engine.workflow_versioned import WorkflowRegistered, WorkflowVersioned
-from storage.cas import open_store
+from storage.cas import CasError, CasUnavailable, open_store
 from storage.kafka.topics import COMMAND_REPLIES, PATCH_CREATED, WORKFLOW_EVENTS, WORKFLOW_REGISTRY
 from storage.registry import registry_key
 from storage.tokens import HEADER, Claims, Tokens
 from storage.wire import WireError, decode, encode
+from streams.admission.bounds import (
+    bounded,
+    check_command_id,
+    check_size,
+    check_workflow_command,
+    reply_partition,
+)
 from streams.runtime.application import make_application
 from streams.runtime.dead_letters import dead_letter, unusable
 from streams.runtime.outputs import Output, sink_outputs
+from streams.runtime.pauses import NotNow
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
+from streams.state.definitions import REST_S
+from streams.state.run_store import RunStore, StateUnreadable
 
 if TYPE_CHECKING:
     from quixstreams.models import HeadersTuples
@@ -42,6 +53,14 @@ PROCESSOR = "materializer"
 COMMIT_INTERVAL_S = 0.5
 WRITERS = frozenset({"admin", "member", "service"})
 MAX_VERSIONS = 10_000
+MAX_TAGS = 1000
+"""With these the names of a workflow, which travel in one record, have less than 1 MiB."""
+
+_FAILED = "PROPOSAL_FAILED"
+_NOT_OF_THE_RECORD = (MemoryError, OSError, CasError, StateUnreadable)
+"""Errors that the same record may not meet elsewhere or later."""
+
+log = structlog.get_logger(__name__)
 
 _STATE = "w"
 _registered = msgspec.json.Decoder(WorkflowRegistered)
@@ -83,33 +102,51 @@ class Materializer:
         except ValueError as error:
             return [unusable(PROCESSOR, value, key, timestamp, headers, error)]
         try:
-            claims = self._claims(command, key, timestamp, headers)
-            before = _load(state, claims.workspace, command.name)
-            after, told = self._decide(command, claims, before, timestamp)
+            claims = self._claims(timestamp, headers)
         except Refusal as refusal:
-            if command.reply_to is None:
-                return [
-                    dead_letter(
-                        PROCESSOR, value, key, timestamp, headers, code=refusal.code, reason=refusal.message
-                    )
-                ]
-            return [_refused(command, refusal)]
-        outputs = _outputs(command, before, after, told)
-        if after.seq != before.seq:
-            state.set_bytes(_STATE, msgspec.json.encode(after))
+            # Without a good token nobody is answered.
+            code, reason = refusal.code, refusal.message
+            return [dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=reason)]
+        try:
+            return self._propose(command, key, claims, timestamp, state)
+        except Refusal as refusal:
+            wrong = refusal
+        except CasUnavailable as error:
+            raise NotNow(str(error), REST_S) from error
+        except _NOT_OF_THE_RECORD:
+            raise
+        except Exception as error:
+            log.exception("a proposal could not be handled", workflow=command.name)
+            wrong = Refusal(_FAILED, f"{type(error).__name__}: {error}")
+        outputs = [] if command.reply_to is None else [_refused(command, bounded(wrong))]
+        if not outputs or wrong.code == _FAILED:
+            code, reason = wrong.code, wrong.message
+            letter = dead_letter(PROCESSOR, value, key, timestamp, headers, code=code, reason=reason)
+            outputs.append(letter)
         return outputs
 
-    def _claims(
-        self, command: UploadWorkflow | TagWorkflow, key: bytes | None, timestamp: int, headers: HeadersTuples
-    ) -> Claims:
+    def _propose(
+        self,
+        command: UploadWorkflow | TagWorkflow,
+        key: bytes | None,
+        claims: Claims,
+        timestamp: int,
+        state: State[str, bytes],
+    ) -> list[Output]:
+        _check(command, key, claims)
+        store = RunStore(state)
+        before = _load(store, claims.workspace, command.name)
+        after, told = self._decide(command, claims, before, timestamp)
+        outputs = _outputs(command, before, after, told)
+        if after.seq != before.seq:
+            store.set(_STATE, msgspec.json.encode(after))
+        return outputs
+
+    def _claims(self, timestamp: int, headers: HeadersTuples) -> Claims:
         token = next((value for name, value in headers or () if name == HEADER), None)
         claims = self._tokens.verify_header(token, at=timestamp / 1000)
         if claims.role not in WRITERS:
             raise Refusal("FORBIDDEN", f"the role `{claims.role}` may not change workflows")
-        if not is_id(command.name) or key != f"wf:{claims.workspace}/{command.name}".encode():
-            raise Refusal(
-                "BAD_KEY", f"the record's key has to be wf:{claims.workspace}/NAME with the workflow's name"
-            )
         return claims
 
     def _decide(
@@ -129,6 +166,7 @@ class Materializer:
             return before, None
         if version > MAX_VERSIONS:
             raise Refusal("TOO_MANY_VERSIONS", f"a workflow has at most {MAX_VERSIONS} versions")
+        _check_tags(before, command.tag)
         self._store.put(text)
         versions = [*before.versions, digest] if is_new else before.versions
         after = msgspec.structs.replace(
@@ -138,20 +176,41 @@ class Materializer:
 
 
 def _read(value: bytes) -> UploadWorkflow | TagWorkflow:
+    """The command, replying only where somebody can be; ValueError with the reason when there is none."""
+    check_size(value)
     try:
         command = decode(value)
     except WireError as error:
         raise ValueError(str(error)) from error
     if not isinstance(command, UploadWorkflow | TagWorkflow):
         raise ValueError(f"a {type(command).__name__} changes no workflow")  # noqa: TRY004 (a wrong record, not a bug)
-    return command
+    check_command_id(command)
+    if command.reply_to == reply_partition(command.reply_to):
+        return command
+    return msgspec.structs.replace(command, reply_to=None)
 
 
-def _load(state: State[str, bytes], workspace: str, name: str) -> WorkflowRegistered:
-    data = state.get_bytes(_STATE)
+def _check(command: UploadWorkflow | TagWorkflow, key: bytes | None, claims: Claims) -> None:
+    if not is_id(command.name) or key != f"wf:{claims.workspace}/{command.name}".encode():
+        raise Refusal(
+            "BAD_KEY", f"the record's key has to be wf:{claims.workspace}/NAME with the workflow's name"
+        )
+    check_workflow_command(command)
+
+
+def _check_tags(before: WorkflowRegistered, tag: str) -> None:
+    if tag not in before.tags and len(before.tags) >= MAX_TAGS:
+        raise Refusal("TOO_MANY_TAGS", f"a workflow has at most {MAX_TAGS} tags")
+
+
+def _load(store: RunStore, workspace: str, name: str) -> WorkflowRegistered:
+    data = store.get(_STATE)
     if data is None:
         return WorkflowRegistered(workspace=workspace, name=name, seq=0, versions=[], tags={})
-    return _registered.decode(data)
+    try:
+        return _registered.decode(data)
+    except msgspec.DecodeError as error:
+        raise StateUnreadable(f"the state of {name} cannot be read: {error}") from error
 
 
 def _tag(
@@ -162,6 +221,7 @@ def _tag(
         raise Refusal("VERSION_UNKNOWN", message, [Issue("/version", message, "VERSION_UNKNOWN")])
     if before.tags.get(command.tag) == command.version:
         return before, None
+    _check_tags(before, command.tag)
     tags = {**before.tags, command.tag: command.version}
     after = msgspec.structs.replace(before, seq=before.seq + 1, tags=tags)
     return after, _versioned(after, claims, at, command.tag, command.version, None)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from engine.dead_letter import DeadLetter
+from storage.dead_letters import as_record
 from storage.kafka.topics import DEAD_LETTERS
-from storage.wire import encode
 from workers.runner.attempt import now_ms
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 def bury(outlet: Outlet, waiting: Waiting, code: str, reason: str) -> None:
-    """Put the record into the dead letters, whole; it is finished once that is delivered."""
+    """Put the record into the dead letters; it is finished once that is delivered."""
     ledger, record = waiting
     topic, partition = record.partition
     letter = DeadLetter(
@@ -38,4 +38,4 @@ def bury(outlet: Outlet, waiting: Waiting, code: str, reason: str) -> None:
     _log.warning(
         "dead_letter", topic=topic, partition=partition, offset=record.offset, code=code, reason=reason
     )
-    outlet.send(DEAD_LETTERS, record.key, encode(letter), partial(ledger.finish, record.offset))
+    outlet.send(DEAD_LETTERS, *as_record(letter), partial(ledger.finish, record.offset))

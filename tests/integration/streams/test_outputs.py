@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.kafka.topics import NODE_RESULTS
+from storage.kafka.topics import NODE_RESULTS, RECORD_BYTES
 from streams.runtime.outputs import Output, Outputs, UndeliveredError
 from streams.runtime.settings import StreamSettings
 from tests.support.kafka import read_until
@@ -45,7 +45,7 @@ def test_a_flush_raises_when_something_was_not_delivered(installation: Installat
 def test_a_record_that_is_too_large_raises_at_once(installation: Installation) -> None:
     outputs = outputs_of(installation.bootstrap)
     with pytest.raises(UndeliveredError, match=r"node\.results: .*large"):
-        outputs.send(Output(NODE_RESULTS, b"k", bytes(2_000_000)))
+        outputs.send(Output(NODE_RESULTS, b"k", bytes(RECORD_BYTES + 1)))
 
 
 def test_a_flush_without_a_broker_gives_up() -> None:

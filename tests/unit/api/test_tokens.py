@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
+
 import jwt
 import pytest
 
@@ -37,6 +39,18 @@ def test_what_is_minted_is_verified(tokens: Tokens) -> None:
     claims = tokens.verify_header(tokens.header("acme", "member", "key:1"))
     assert (claims.workspace, claims.role, claims.author) == ("acme", "member", "key:1")
     assert (claims.iat, claims.exp) == (1_000_000, 1_000_600)
+
+
+def test_only_who_is_vouched_for_is(tokens: Tokens) -> None:
+    assert not tokens.verify_header(tokens.header("acme", "member", "key:1")).vouched
+    assert tokens.verify_header(tokens.header("acme", "member", "key:1", vouched=True)).vouched
+    assert not tokens.verify_header(tokens.header("acme", "member", "key:1")).vouched
+
+
+@pytest.mark.parametrize("head", [b"[" * 100_000, b"[1]", b'{"alg":["HS256"]}', b'{"alg":"\xff"}'])
+def test_a_token_of_nonsense_is_invalid(tokens: Tokens, head: bytes) -> None:
+    parts = [urlsafe_b64encode(part).rstrip(b"=") for part in (head, b"{}", b"x")]
+    assert code_of(tokens, b"Bearer " + b".".join(parts)) == "TOKEN_INVALID"
 
 
 def test_a_token_is_minted_again_after_half_its_life(tokens: Tokens, clock: Clock) -> None:
