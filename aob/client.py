@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import quote
@@ -65,6 +66,7 @@ class Client:
             headers={"authorization": f"Bearer {self.connection.api_key}"},
             timeout=httpx.Timeout(timeout_s, connect=_CONNECT_TIMEOUT_S),
             transport=transport,
+            verify=_verify(self.connection),
         )
         self._api = Transport(self._http, self.connection.api_url, attempts=attempts)
 
@@ -217,6 +219,12 @@ class Client:
         body = {} if reason is None else {"reason": reason}
         answer = self._api.call("POST", f"/v1/runs/{_part(run_id)}/{what}", body=body, repeatable=True)
         return cast("dict[str, Any]", answer)
+
+
+def _verify(connection: Connection) -> ssl.SSLContext | bool:
+    """Without TLS the root certificates are not loaded, which takes longer than a call."""
+    plain = all(url.startswith("http://") for url in (connection.api_url, connection.fanout_url))
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True
 
 
 def _part(text: str) -> str:

@@ -14,12 +14,13 @@ class NotConfiguredError(AobError):
 
 
 class UnreachableError(AobError):
-    """The server at `url` does not answer."""
+    """The server at `url` does not answer; `sent` says that it may have the request."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, *, sent: bool = False) -> None:
         super().__init__(f"{url} does not answer: {reason}")
         self.url = url
         self.reason = reason
+        self.sent = sent
 
 
 @dataclass(frozen=True, slots=True)

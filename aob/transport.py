@@ -64,7 +64,9 @@ class Transport:
         try:
             answer = self._http.send(request)
         except httpx.TransportError as error:
-            raise UnreachableError(self._base_url, str(error) or type(error).__name__) from error
+            sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            reason = str(error) or type(error).__name__
+            raise UnreachableError(self._base_url, reason, sent=sent) from error
         if not answer.is_success:
             raise api_error(answer.status_code, answer.content)
         return answer.json() if answer.content else None

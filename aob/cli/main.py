@@ -47,7 +47,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 _EPILOGUE = """\
-`aob COMMAND --help` says more. Results go to stdout, all else to stderr.
+`aob COMMAND --help` says more. Results go to stdout (`--output pretty|json|compact`), all else to stderr.
 Exit codes: 0 done, 1 error, 2 wrong usage, 130 interrupted.
 """
 
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(argv: list[str]) -> int:
+    argv = _without_output(argv)
     if not argv or argv[0] in {"--help", "-h", "help"}:
         sys.stdout.write(usage())
         return OK if argv else USAGE
@@ -78,6 +79,20 @@ def _main(argv: list[str]) -> int:
     if entry is None:
         return _unknown(argv[0])
     return _invoke(entry, argv)
+
+
+def _without_output(argv: list[str]) -> list[str]:
+    """Take `--output FORMAT` from before the command: it sets the default, as AOB_OUTPUT does."""
+    while argv:
+        name, equals, value = argv[0].partition("=")
+        if name == "--output" and equals:
+            argv = argv[1:]
+        elif name in {"--output", "-o"} and not equals and len(argv) > 1:
+            value, argv = argv[1], argv[2:]
+        else:
+            break
+        os.environ["AOB_OUTPUT"] = value
+    return argv
 
 
 def _invoke(entry: Entry, argv: list[str]) -> int:

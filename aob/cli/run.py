@@ -24,6 +24,7 @@ from aob.cli.common import (
     say,
 )
 from aob.cli.failures import ERROR, USAGE, CliError
+from aob.errors import UnreachableError
 from aob.shapes import ENDED
 
 if TYPE_CHECKING:
@@ -42,7 +43,20 @@ class _WaitOption(TyperCommand):
     """`--wait[=SECONDS]`: bare, it has no limit. An option whose value may be missing is not in typer."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        return super().parse_args(ctx, ["--wait=inf" if arg == "--wait" else arg for arg in args])
+        given: list[str] = []
+        for arg in args:
+            if given and given[-1] == _BARE_WAIT and _is_number(arg):
+                given[-1] = f"--wait={arg}"
+            else:
+                given.append(_BARE_WAIT if arg == "--wait" else arg)
+        return super().parse_args(ctx, given)
+
+
+_BARE_WAIT = "--wait=inf"
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
 
 
 @runs.command(cls=_WaitOption)
@@ -76,15 +90,17 @@ def start(  # noqa: PLR0917 (typer passes options by name)
         "version": version,
         "key": key,
         "priority": _priority(priority),
-        "idempotency_key": idempotency_key,
+        "idempotency_key": idempotency_key or uuid.uuid4().hex,
     }
     with open_client() as client:
+        run = _started(client, request)
+        run_id = run["run_id"]
         if wait is None:
-            run = client.start(**request)
-            out.show(run, output, lambda: typer.echo(run["run_id"]))
-            say(f"started; `aob logs stream {run['run_id']}` follows it")
+            out.show(run, output, lambda: typer.echo(run_id))
+            say(f"started; `aob logs stream {run_id}` follows it")
             return
-        run = _start_and_wait(client, request, wait)
+        say(f"started {run_id}")
+        run = _ended(client, request, run, wait)
     out.show(run, output, lambda: _show_result(run))
     if run["status"] not in ENDED:
         say(f"it goes on after {wait:g} s; `aob logs stream {run['run_id']}` follows it")
@@ -109,15 +125,26 @@ def _priority(text: str | None) -> Priority | None:
     return cast("Priority | None", text)
 
 
-def _start_and_wait(client: Client, request: dict[str, Any], wait_s: float) -> Run:
-    """Ask again under one idempotency key until the run has ended: each request waits for a while."""
-    request["idempotency_key"] = request["idempotency_key"] or uuid.uuid4().hex
+def _started(client: Client, request: dict[str, Any]) -> Run:
+    try:
+        return client.start(**request)
+    except UnreachableError as error:
+        if error.sent:
+            key = request["idempotency_key"]
+            say(f"it may have started: the same command with --idempotency-key {key} starts no second run")
+        raise
+
+
+def _ended(client: Client, request: dict[str, Any], run: Run, wait_s: float) -> Run:
+    """Ask again under the run's idempotency key until it has ended: each request waits for a while."""
     deadline = time.monotonic() + wait_s
-    while True:
-        left = deadline - time.monotonic()
-        run = client.start(**request, wait_s=max(0.0, min(left, _LONGEST_WAIT_S)))
-        if run["status"] in ENDED or left <= _LONGEST_WAIT_S:
-            return run
+    try:
+        while run["status"] not in ENDED and (left := deadline - time.monotonic()) > 0:
+            run = client.start(**request, wait_s=min(left, _LONGEST_WAIT_S))
+    except (KeyboardInterrupt, UnreachableError):
+        say(f"the run goes on; `aob run status {run['run_id']}` shows it")
+        raise
+    return run
 
 
 def _show_result(run: Run) -> None:

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from storage.postgres.errors import DatabaseUnavailable, MigrationRefused
 
@@ -70,9 +71,10 @@ def migrate(dsn: str, *, post: bool = True, migrations: Sequence[Migration] | No
 
     Several callers may do so at once: one works, the others wait and find nothing left. With `post=False` it
     stops before the first file that waits for old processes to be gone. MigrationRefused when a file that ran
-    was changed or is gone; DatabaseUnavailable.
+    was changed or is gone, or the database refuses one; DatabaseUnavailable.
     """
     known = read_migrations() if migrations is None else migrations
+    _check(dsn)
     try:
         with psycopg.connect(dsn, autocommit=True, application_name="aob-migrate") as connection:
             connection.execute("SELECT pg_advisory_lock(%s)", [LOCK])
@@ -80,6 +82,18 @@ def migrate(dsn: str, *, post: bool = True, migrations: Sequence[Migration] | No
             return [_apply(connection, migration) for migration in _pending(connection, known, post=post)]
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"cannot migrate the database: {error}") from error
+    except psycopg.Error as error:
+        raise MigrationRefused(f"the database refuses to be migrated: {error}") from error
+
+
+def _check(dsn: str) -> None:
+    """The driver's own words would show parts of it, which may be a password."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise DatabaseUnavailable(
+            "that is no connection string of Postgres: one is like postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from None
 
 
 def _pending(connection: psycopg.Connection, known: Sequence[Migration], *, post: bool) -> list[Migration]:
@@ -105,10 +119,15 @@ def _pending(connection: psycopg.Connection, known: Sequence[Migration], *, post
 
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> str:
-    with connection.transaction():
-        connection.execute(migration.sql)
-        connection.execute(
-            "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
-            [migration.name, migration.checksum],
-        )
+    try:
+        with connection.transaction():
+            connection.execute(migration.sql)
+            connection.execute(
+                "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s)",
+                [migration.name, migration.checksum],
+            )
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise MigrationRefused(f"{migration.name} fails: {error}") from error
     return migration.name

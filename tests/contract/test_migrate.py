@@ -87,7 +87,7 @@ def test_a_file_slipped_in_before_one_that_ran_is_refused(empty_database: str) -
 def test_a_file_that_fails_leaves_nothing_of_itself_and_keeps_what_ran_before(empty_database: str) -> None:
     broken = Migration("0002_two.pre.sql", post=False, sql=b"CREATE TABLE two (n int); SELECT 1 / 0")
 
-    with pytest.raises(psycopg.errors.DivisionByZero):
+    with pytest.raises(MigrationRefused, match=r"0002_two\.pre\.sql fails: division by zero"):
         migrate(empty_database, migrations=[ONE, broken])
     assert tables(empty_database) == {"one", "schema_migrations"}
     assert migrate(empty_database, migrations=[ONE, TWO]) == [TWO.name]
@@ -96,6 +96,13 @@ def test_a_file_that_fails_leaves_nothing_of_itself_and_keeps_what_ran_before(em
 def test_no_server_is_said_so() -> None:
     with pytest.raises(DatabaseUnavailable, match="cannot migrate"):
         migrate("postgresql://127.0.0.1:1/none?connect_timeout=2")
+
+
+def test_what_is_no_connection_string_is_said_so_without_showing_it() -> None:
+    with pytest.raises(DatabaseUnavailable, match="is like postgresql://") as caught:
+        migrate("ann:hunter2@db/aob")
+
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["1_short.pre.sql", "0001_initial.sql", "0001-x.pre.sql", "0001_X.pre.sql"])

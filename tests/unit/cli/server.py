@@ -39,7 +39,7 @@ class FakeServer:
     held: threading.Event = field(default_factory=threading.Event)
 
     def on(self, what: str, body: object, status: int = 200, media_type: str = "application/json") -> None:
-        """Answer `METHOD /path` with a JSON value or with a text."""
+        """Answer `METHOD /path` with a JSON value or with a text; status 0 breaks the connection off."""
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.answers.setdefault(what, []).append((status, content, media_type))
 
@@ -71,6 +71,8 @@ def serving() -> Iterator[FakeServer]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             fake.asked.append(Request(self.command, self.path, headers, self.rfile.read(size)))
             status, content, media_type = fake.take(f"{self.command} {self.path.partition('?')[0]}")
+            if not status:
+                return
             self.send_response(status)
             self.send_header("content-type", media_type)
             streamed = media_type == "text/event-stream"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from aob import ApiError, Client, UnreachableError
+from aob.client import _verify
 from aob.connection import Connection, find_connection
 from aob.errors import NotConfiguredError
 from aob.feed import FeedReader
@@ -260,3 +262,12 @@ class TestConnection:
         (tmp_path / "dev.json").write_text(content)
         with pytest.raises(NotConfiguredError, match="AOB_API_URL"):
             find_connection({"AOB_DATA_DIR": str(tmp_path)})
+
+
+def test_root_certificates_are_loaded_for_tls_alone() -> None:
+    without = _verify(HERE)
+    assert isinstance(without, ssl.SSLContext)
+    assert without.verify_mode is ssl.CERT_REQUIRED
+    assert without.cert_store_stats()["x509_ca"] == 0
+    for tls in (Connection("https://api", "http://fanout", "k"), Connection("http://api", "https://f", "k")):
+        assert _verify(tls) is True

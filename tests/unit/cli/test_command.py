@@ -47,6 +47,21 @@ def test_help_names_every_command_and_exits_0(aob: Aob) -> None:
     assert aob() == 2
 
 
+@pytest.mark.parametrize("before", [["--output", "compact"], ["--output=compact"], ["-o", "compact"]])
+def test_output_may_stand_before_the_command(aob: Aob, before: list[str]) -> None:
+    aob.monkeypatch.setenv("AOB_OUTPUT", "pretty")
+    aob.server.on("GET /v1/runs", {"runs": []})
+    assert aob(*before, "run", "list") == 0
+    assert aob.out == '{"runs":[]}\n'
+
+
+def test_an_output_that_is_none_is_wrong_usage(aob: Aob) -> None:
+    aob.monkeypatch.setenv("AOB_OUTPUT", "pretty")
+    assert aob("--output", "xml", "run", "list") == 2
+    assert "'xml' is not one of 'pretty', 'json', 'compact'" in aob.err
+    assert aob("--output") == 2
+
+
 def test_help_imports_nothing_heavy(env: dict[str, str], tmp_path: Path) -> None:
     """So that it stays quick; a timed test would measure the machine."""
     code = (

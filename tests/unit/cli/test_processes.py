@@ -94,6 +94,14 @@ def test_migrate_says_when_the_database_is_away(aob: Aob) -> None:
     assert "Check AOB_POSTGRES_DSN." in aob.err
 
 
+def test_migrate_says_what_a_connection_string_is(aob: Aob) -> None:
+    aob.monkeypatch.setenv("AOB_JWT_SECRET", SECRET)
+    aob.monkeypatch.setenv("AOB_POSTGRES_DSN", "foo")
+    assert aob("migrate") == 1
+    assert aob.err.startswith("error: that is no connection string of Postgres")
+    assert "Check AOB_POSTGRES_DSN." in aob.err
+
+
 def test_dev_hands_its_options_on(aob: Aob) -> None:
     seen: list[DevOptions] = []
 

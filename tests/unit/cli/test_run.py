@@ -52,7 +52,7 @@ def test_a_definition_may_come_from_stdin(aob: Aob) -> None:
         (("none.json",), "cannot read none.json"),
         (("greet", "--priority", "soon"), "--priority is high, medium or low"),
         (("greet", "--version", "0"), "--version"),
-        (("greet", "--wait", "30"), "unexpected extra argument"),
+        (("greet", "--wait", "soon"), "unexpected extra argument"),
         (("greet", "--nonsense"), "--nonsense"),
         ((), "Missing argument"),
     ],
@@ -67,8 +67,49 @@ def test_wait_writes_the_finished_run_alone(aob: Aob) -> None:
     aob.server.on("POST /v1/runs", COMPLETED)
     assert aob("run", "start", "greet", "--wait", "--output", "json") == 0
     assert json.loads(aob.out) == COMPLETED
-    assert aob.err == ""
-    assert aob.server.asked[0].path == "/v1/runs?wait=60.0"
+    assert aob.err == f"started {RUN}\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "asked"), [(["--wait"], "60.0"), (["--wait=5"], "4."), (["--wait", "5"], "4.")]
+)
+def test_a_start_is_known_before_it_is_waited_for(aob: Aob, option: list[str], asked: str) -> None:
+    aob.server.on("POST /v1/runs", ACCEPTED, 202)
+    aob.server.on("POST /v1/runs", COMPLETED)
+    assert aob("run", "start", "greet", *option) == 0
+    first, second = aob.server.asked
+    assert first.path == "/v1/runs"
+    assert second.path.startswith(f"/v1/runs?wait={asked}")
+    assert aob.err == f"started {RUN}\n"
+
+
+def test_a_lost_connection_leaves_the_id(aob: Aob) -> None:
+    aob.server.on("POST /v1/runs", ACCEPTED, 202)
+    aob.server.on("POST /v1/runs", "", 0)
+    assert aob("run", "start", "greet", "--wait") == 1
+    assert aob.err.startswith(f"started {RUN}\nthe run goes on; `aob run status {RUN}` shows it\nerror: ")
+
+
+def test_ctrl_c_leaves_the_id(aob: Aob) -> None:
+    def interrupted(_: object, **request: object) -> dict[str, str]:
+        if "wait_s" in request:
+            raise KeyboardInterrupt
+        return ACCEPTED
+
+    aob.monkeypatch.setattr("aob.client.Client.start", interrupted)
+    assert aob("run", "start", "greet", "--wait") == 130
+    assert f"the run goes on; `aob run status {RUN}` shows it" in aob.err
+
+
+def test_a_start_whose_answer_is_lost_can_be_asked_again(aob: Aob) -> None:
+    aob.server.on("POST /v1/runs", "", 0)
+    assert aob("run", "start", "greet") == 1
+    key = aob.server.asked[0].headers["idempotency-key"]
+    assert f"--idempotency-key {key} starts no second run" in aob.err
+
+    aob.monkeypatch.setenv("AOB_API_URL", "http://127.0.0.1:1")
+    assert aob("run", "start", "greet") == 1
+    assert "--idempotency-key" not in aob.err
 
 
 def test_wait_asks_again_under_one_key_until_the_run_has_ended(aob: Aob) -> None:
