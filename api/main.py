@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 
 from api.app import create_app
+from api.housekeeping import housekeeping
 from api.opening import StartUpError, open_services
 from api.settings import ApiSettings
 
@@ -47,7 +48,7 @@ def main() -> int:
 
 
 async def _serve(settings: ApiSettings) -> None:
-    async with open_services(settings) as services:
+    async with open_services(settings) as services, housekeeping(services):
         config = uvicorn.Config(
             create_app(services),
             host=settings.api_host,

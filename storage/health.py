@@ -1,4 +1,4 @@
-"""Health of a process that serves no HTTP itself: `/healthz` and `/readyz` on 127.0.0.1."""
+"""Health of a process that serves no HTTP itself: `/healthz`, `/readyz` and `/metrics` on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _REQUEST_TIMEOUT_S = 5
 
 
 class HealthServer:
-    """Answers while it is started: `/healthz` always, `/readyz` by asking `ready`. A context manager, too."""
+    """Answers while it is started: `/healthz` always, `/readyz` by asking `ready`. A context manager, too.
+
+    `/metrics` has the figures of the process (memory, CPU, files, garbage collection) for Prometheus.
+    """
 
     def __init__(self, port: int, ready: Ready) -> None:
         """Listen on `port` (0: any free one, see `port`); OSError when it is taken."""
@@ -63,6 +66,21 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_port = False
 
 
+def _reason(ready: Ready) -> str | None:
+    try:
+        return ready()
+    except Exception as error:  # noqa: BLE001 (whatever it is, the process is not ready)
+        return f"{type(error).__name__}: {error}"
+
+
+def _figures() -> tuple[str, bytes]:
+    """Media type and text of the process's figures."""
+    # Imported here: most processes are never asked, and need not hold it in memory.
+    from prometheus_client import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
+
+    return CONTENT_TYPE_LATEST, generate_latest()
+
+
 def _handler(ready: Ready) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_TIMEOUT_S
@@ -73,23 +91,24 @@ def _handler(ready: Ready) -> type[BaseHTTPRequestHandler]:
                 self._answer(HTTPStatus.OK, {"status": "ok"})
             elif path == "/readyz":
                 self._ready()
+            elif path == "/metrics":
+                self._send(HTTPStatus.OK, *_figures())
             else:
                 self._answer(HTTPStatus.NOT_FOUND, {"status": "not found"})
 
         def _ready(self) -> None:
-            try:
-                reason = ready()
-            except Exception as error:  # noqa: BLE001 (whatever it is, the process is not ready)
-                reason = f"{type(error).__name__}: {error}"
+            reason = _reason(ready)
             if reason is None:
                 self._answer(HTTPStatus.OK, {"status": "ready"})
             else:
                 self._answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "not ready", "reason": reason})
 
         def _answer(self, status: HTTPStatus, body: dict[str, str]) -> None:
-            data = json.dumps(body).encode()
+            self._send(status, "application/json", json.dumps(body).encode())
+
+        def _send(self, status: HTTPStatus, media_type: str, data: bytes) -> None:
             self.send_response(status)
-            self.send_header("content-type", "application/json")
+            self.send_header("content-type", media_type)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         description="Key that signs the tokens of public records; 32 bytes at least.", min_length=32
     )
     health_port: int | None = Field(
-        None, ge=1, le=65535, description="Port of /healthz and /readyz on 127.0.0.1; none: off."
+        None, ge=1, le=65535, description="Port of /healthz, /readyz and /metrics on 127.0.0.1; none: off."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from api import metrics
 from api.gateway import GatewayUnavailableError
 from api.models.answers import Health
 from api.openapi import gives
@@ -45,6 +47,23 @@ async def readyz(services: App) -> Response:
     if failures:
         return answer(Health(status="unavailable", failures=failures), 503)
     return answer(Health(status="ok"))
+
+
+@router.get(
+    "/metrics",
+    tags=["health"],
+    responses=gives({200: ("Prometheus's text format.", None)}, media_type="text/plain"),
+)
+async def get_metrics(request: Request, _: Reader) -> Response:
+    """The figures of this instance: requests by route and status, how long they took, and its process."""
+    figures: metrics.Metrics = request.app.state.metrics
+    return Response(figures.text(), media_type=metrics.MEDIA_TYPE)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def get_openapi(request: Request, _: Reader) -> Response:
+    """The OpenAPI document."""
+    return JSONResponse(request.app.openapi())
 
 
 @router.get(

@@ -15,11 +15,12 @@ from api.problems import Problem, not_found
 from api.routers.parameters import MAX_PAGE, App, Limit, Reader, RunId
 from api.runs.commanding import require_run
 from api.services import answer
+from engine.errors import Issue
 from engine.ids import ID_PATTERN
 
 router = APIRouter(prefix="/v1/runs", tags=["runs"])
 
-Status = Literal["RUNNING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED", "REJECTED"]
+Status = Literal["ACCEPTED", "RUNNING", "WAITING", "PAUSED", "COMPLETED", "FAILED", "CANCELLED", "REJECTED"]
 
 _MAX_SEQ: Final = 2**62
 
@@ -33,7 +34,7 @@ async def list_runs(
     after: Annotated[str | None, Query(max_length=128, description="The `next` of the page before.")] = None,
     limit: Limit = 100,
 ) -> Response:
-    """List the workspace's runs."""
+    """List the workspace's runs, from when they have begun: none of them is still ACCEPTED."""
     page = await services.reads.list_runs(
         caller.workspace, status=status, workflow=workflow, after=after, limit=limit
     )
@@ -74,7 +75,14 @@ async def get_timeline(
 
 
 @router.get("/{run_id}/graph", responses=gives({200: ("The definition.", RunGraph)}, problems=[404, 409]))
-async def get_graph(services: App, caller: Reader, run_id: RunId) -> Response:
+async def get_graph(
+    services: App,
+    caller: Reader,
+    run_id: RunId,
+    rev: Annotated[
+        int | None, Query(ge=0, le=_MAX_SEQ, description="A revision of it; the newest by default.")
+    ] = None,
+) -> Response:
     """The definition that a run runs with."""
     await require_run(services, caller.workspace, run_id)
     run = await services.reads.get_run(caller.workspace, run_id)
@@ -83,6 +91,9 @@ async def get_graph(services: App, caller: Reader, run_id: RunId) -> Response:
         raise Problem(409, "RUN_NOT_BEGUN", f"the run {run_id} has not begun yet: ask again", headers=headers)
     if run.graph is None:
         raise not_found(f"graph of run {run_id}: it was rejected before it began")
+    if rev not in (None, run.graph_rev):
+        detail = f"the graph of run {run_id} has the revision {run.graph_rev} alone, and no {rev}"
+        raise Problem(404, "REVISION_UNKNOWN", detail, errors=[Issue("/query/rev", detail)])
     definition = await services.definitions.load(run.graph)
     graph = RunGraph(
         run_id=run_id, hash=run.graph, definition=msgspec.Raw(definition.text), rev=run.graph_rev

@@ -21,10 +21,19 @@ from storage.postgres.rows import (
     run_cursor,
     run_row,
 )
+from storage.postgres.statuses import (
+    NODE_QUEUED,
+    NODE_RETRYING,
+    NODE_RUNNING,
+    NODE_WAITING,
+    RUN_RUNNING,
+    RUN_WAITING,
+)
 from storage.postgres.timeline import events_of
 
 if TYPE_CHECKING:
     from engine.workflow_versioned import WorkflowVersioned
+    from storage.postgres.folded import FoldedRun
     from storage.postgres.memory_projection import MemoryTables, MemoryWorkflow
 
 
@@ -38,12 +47,12 @@ class MemoryReadModel:
     async def get_run(self, workspace: str, run_id: str) -> RunRow | None:
         """A run."""
         run = self._tables.folded.runs.get(run_id)
-        return run_row(msgspec.structs.asdict(run)) if run and run.workspace == workspace else None
+        return self._run(run) if run and run.workspace == workspace else None
 
     async def run_status(self, workspace: str, run_id: str) -> str | None:
         """A run's status."""
-        run = await self.get_run(workspace, run_id)
-        return None if run is None else run.status
+        run = self._tables.folded.runs.get(run_id)
+        return run.status if run and run.workspace == workspace else None
 
     async def list_runs(
         self,
@@ -57,12 +66,12 @@ class MemoryReadModel:
         """Runs, the latest first. InvalidCursor."""
         end = None if after is None else read_run_cursor(after)
         runs = [
-            run_row(msgspec.structs.asdict(run))
-            for run in self._tables.folded.runs.values()
+            run
+            for run in map(self._run, self._tables.folded.runs.values())
             if run.workspace == workspace
             and status in (None, run.status)
             and workflow in (None, run.workflow)
-            and (end is None or (run.created_at or 0, run.run_id) < end)
+            and (end is None or (run.created_at, run.run_id) < end)
         ]
         runs.sort(key=lambda run: (run.created_at, run.run_id), reverse=True)
         return Page(runs[:limit], run_cursor(runs[limit - 1]) if len(runs) > limit else None)
@@ -137,6 +146,20 @@ class MemoryReadModel:
             version = 0 if moved is None else moved.tag_version
         found = workflow.versions.get(version)
         return None if found is None else _version(version, found, found.definition)
+
+    def _run(self, run: FoldedRun) -> RunRow:
+        columns = msgspec.structs.asdict(run)
+        if run.status == RUN_RUNNING and run.stopping is None and self._waits(run.run_id):
+            columns["status"] = RUN_WAITING
+        return run_row(columns)
+
+    def _waits(self, run_id: str) -> bool:
+        nodes = [node for (owner, _), node in self._tables.folded.nodes.items() if owner == run_id]
+        return any(node.status == NODE_WAITING for node in nodes) and not any(
+            node.status in {NODE_QUEUED, NODE_RETRYING}
+            or (node.status == NODE_RUNNING and node.node_type not in {"map", "loop"})
+            for node in nodes
+        )
 
 
 def _workflow(name: str, workflow: MemoryWorkflow) -> WorkflowRow:

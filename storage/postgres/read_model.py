@@ -21,6 +21,7 @@ from storage.postgres.rows import (
     run_row,
 )
 from storage.postgres.statements import statements
+from storage.postgres.statuses import RUN_RUNNING, RUN_WAITING
 from storage.postgres.timeline import expand
 
 if TYPE_CHECKING:
@@ -32,17 +33,23 @@ LOG_ROWS = 100
 """Decisions that are read at a time: each may hold 200 events and 256 KiB."""
 
 _NO_VERSION = 2**62
+_WAITING = _SQL["waiting"]
+_RUN, _RUNS = (_SQL[name].replace(b"{waiting}", _WAITING) for name in ("run", "runs"))
 
 
 class ReadModel(Protocol):
-    """Reads the projection. All raise DatabaseUnavailable; what belongs to another workspace is not there."""
+    """Reads the projection. All raise DatabaseUnavailable; what belongs to another workspace is not there.
+
+    A run that the table has as RUNNING is shown and listed as WAITING while every node at work in it waits for
+    a signal or a time; maps and loops around such nodes do no work of their own.
+    """
 
     async def get_run(self, workspace: str, run_id: str) -> RunRow | None:
         """A run."""
         ...
 
     async def run_status(self, workspace: str, run_id: str) -> str | None:
-        """A run's status."""
+        """A run's status, as the table has it: never WAITING."""
         ...
 
     async def list_runs(
@@ -105,8 +112,8 @@ class PostgresReadModel:
 
     async def get_run(self, workspace: str, run_id: str) -> RunRow | None:
         """A run."""
-        row = await self._pool.row(_SQL["run"], {"workspace": workspace, "run_id": run_id})
-        return None if row is None else run_row(row)
+        row = await self._pool.row(_RUN, {"workspace": workspace, "run_id": run_id})
+        return None if row is None else _run(row)
 
     async def run_status(self, workspace: str, run_id: str) -> str | None:
         """A run's status."""
@@ -124,11 +131,15 @@ class PostgresReadModel:
     ) -> Page[RunRow]:
         """Runs, the latest first. InvalidCursor."""
         parameters: Parameters = {"workspace": workspace, "limit": limit + 1}
-        query = _SQL["runs"]
+        query = _RUNS
         # Only the conditions that apply, so that each combination is planned for the index that serves it.
         if status is not None:
             query += b" AND status = %(status)s"
-            parameters["status"] = status
+            parameters["status"] = RUN_RUNNING if status == RUN_WAITING else status
+            if status == RUN_WAITING:
+                query += b" AND " + _WAITING
+            elif status == RUN_RUNNING:
+                query += b" AND NOT " + _WAITING
         if workflow is not None:
             query += b" AND workflow = %(workflow)s"
             parameters["workflow"] = workflow
@@ -136,7 +147,7 @@ class PostgresReadModel:
             query += b" AND (created_at, run_id) < (%(created)s, %(run_id)s)"
             parameters["created"], parameters["run_id"] = read_run_cursor(after)
         query += b" ORDER BY created_at DESC, run_id DESC LIMIT %(limit)s"
-        runs = [run_row(row) for row in await self._pool.rows(query, parameters)]
+        runs = [_run(row) for row in await self._pool.rows(query, parameters)]
         return Page(runs[:limit], run_cursor(runs[limit - 1]) if len(runs) > limit else None)
 
     async def list_nodes(
@@ -201,6 +212,10 @@ class PostgresReadModel:
         else:
             row = await self._pool.row(_SQL["tagged"], parameters | {"tag": tag or "main"})
         return None if row is None else _version(row)
+
+
+def _run(row: dict[str, Any]) -> RunRow:
+    return run_row(row | {"status": RUN_WAITING} if row["waiting"] else row)
 
 
 def _workflow(row: dict[str, Any]) -> WorkflowRow:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 RUN_RUNNING: Final = "RUNNING"
+RUN_WAITING: Final = "WAITING"
 RUN_PAUSED: Final = "PAUSED"
 RUN_COMPLETED: Final = "COMPLETED"
 RUN_FAILED: Final = "FAILED"

@@ -18,7 +18,7 @@ from storage.postgres.pool import Pool
 from storage.postgres.projection import Projection
 from storage.postgres.read_model import PostgresReadModel, ReadModel
 from storage.postgres.rows import InvalidCursor
-from tests.support.decisions import TOPIC, WORKSPACE, Run, arrivals, scheduled, started
+from tests.support.decisions import TOPIC, WORKSPACE, Run, arrivals, scheduled, started, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,6 +97,42 @@ async def test_runs_are_listed_by_status_and_workflow(bench: Bench) -> None:
     assert await listed(None, "flow2", f"1004.{RUNS[8]}") == latest_first(2, 5)
     assert await listed("PAUSED", None) == []
     assert await listed(None, "nope") == []
+
+
+def opened(path: str, node_type: str) -> events.NodeStarted:
+    return events.NodeStarted(path=path, attempt=1, node_type=node_type)
+
+
+@pytest.mark.parametrize(
+    ("status", "happened"),
+    [
+        ("RUNNING", []),
+        ("WAITING", [opened("w", "wait")]),
+        ("RUNNING", [opened("w", "wait"), scheduled("a")]),
+        ("WAITING", [opened("w", "wait"), scheduled("a"), succeeded("a")]),
+        ("RUNNING", [opened("w", "wait"), opened("a", "function")]),
+        ("RUNNING", [opened("w", "wait"), opened("c", "composite")]),
+        ("WAITING", [opened("m", "map"), opened("m[0]", "wait"), opened("l", "loop"), opened("l#0", "wait")]),
+        ("RUNNING", [opened("m", "map"), opened("m[0]", "wait"), scheduled("m[1]")]),
+        ("RUNNING", [opened("w", "wait"), events.RunCancelling(author="key:1")]),
+        ("PAUSED", [opened("w", "wait"), events.RunPaused(author="key:1")]),
+        ("COMPLETED", [opened("w", "wait"), events.RunCompleted(output=NULL)]),
+    ],
+)
+async def test_a_run_waits_when_all_that_is_at_work_waits(
+    bench: Bench, status: str, happened: list[events.Event]
+) -> None:
+    bench.writer.next_offset(TOPIC, 0)
+    bench.writer.write(arrivals([Run("r0_one").decide(started(), *happened)]))
+
+    run = await bench.reads.get_run(WORKSPACE, "r0_one")
+    assert run is not None
+    assert run.status == status
+    for wanted in ("ACCEPTED", "RUNNING", "WAITING", "PAUSED", "COMPLETED"):
+        page = await bench.reads.list_runs(WORKSPACE, status=wanted)
+        assert [item.status for item in page.items] == [status] * (wanted == status)
+    stored = await bench.reads.run_status(WORKSPACE, "r0_one")
+    assert stored == ("RUNNING" if status == "WAITING" else status)
 
 
 async def test_runs_that_begin_while_one_reads_do_not_shift_the_pages(bench: Bench) -> None:

@@ -1,11 +1,19 @@
 -- name: run
-SELECT * FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
+SELECT runs.*, {waiting} AS waiting FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
 
 -- name: status
 SELECT status FROM runs WHERE run_id = %(run_id)s AND workspace = %(workspace)s
 
 -- name: runs
-SELECT * FROM runs WHERE workspace = %(workspace)s
+SELECT runs.*, {waiting} AS waiting FROM runs WHERE workspace = %(workspace)s
+
+-- name: waiting
+(runs.status = 'RUNNING' AND runs.stopping IS NULL
+ AND NOT EXISTS (
+    SELECT FROM run_nodes AS node WHERE node.run_id = runs.run_id
+      AND (node.status IN ('QUEUED', 'RETRYING')
+        OR (node.status = 'RUNNING' AND coalesce(node.node_type, '') NOT IN ('map', 'loop'))))
+ AND EXISTS (SELECT FROM run_nodes AS node WHERE node.run_id = runs.run_id AND node.status = 'WAITING'))
 
 -- name: nodes
 SELECT node.* FROM run_nodes AS node JOIN runs AS run ON run.run_id = node.run_id

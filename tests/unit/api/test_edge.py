@@ -71,6 +71,48 @@ async def test_readiness_names_what_is_missing(world: World, client: httpx.Async
     assert (await client.get("/healthz")).status_code == 200
 
 
+async def test_all_but_health_wants_a_key(world: World) -> None:
+    async with world.client(None) as nobody:
+        for path in ("/openapi.json", "/metrics", "/v1/runs", "/v1/schemas/workflow"):
+            problem_of(await nobody.get(path), 401, "UNAUTHENTICATED")
+        for path in ("/healthz", "/readyz"):
+            assert (await nobody.get(path)).status_code == 200
+
+
+async def test_metrics_count_requests_by_route_and_status(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    async def broken(*args: Any, **names: Any) -> None:  # noqa: ANN401
+        raise RuntimeError("no")
+
+    await client.post("/v1/runs", json={"definition": workflow()})
+    await client.post("/v1/runs", json={})
+    await client.get("/v1/runs/r0_one")
+    await client.get("/v1/runs/r0_two")
+    await client.get("/somewhere/else")
+    await client.request("BREW", "/v1/runs")
+    monkeypatch.setattr(world.services.reads, "list_runs", broken)
+    await client.get("/v1/runs")
+    response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    figures = dict(line.rsplit(" ", 1) for line in response.text.splitlines() if line[0] != "#")
+    counts = {name: int(float(n)) for name, n in figures.items() if name.startswith("aob_api_requests_total")}
+    assert counts == {
+        f'aob_api_requests_total{{method="{method}",route="{route}",status="{status}"}}': count
+        for method, route, status, count in [
+            ("POST", "/v1/runs", 202, 1),
+            ("POST", "/v1/runs", 422, 1),
+            ("GET", "/v1/runs/{run_id}", 404, 2),
+            ("GET", "unmatched", 404, 1),
+            ("other", "/v1/runs", 405, 1),
+            ("GET", "/v1/runs", 500, 1),
+        ]
+    }
+    assert figures["aob_api_requests_in_flight"] == "1.0"
+    assert figures['aob_api_request_seconds_count{method="GET",route="/v1/runs/{run_id}"}'] == "2.0"
+    assert float(figures["process_resident_memory_bytes"]) > 0
+
+
 async def test_the_openapi_document_is_complete(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     schemas = document["components"]["schemas"]

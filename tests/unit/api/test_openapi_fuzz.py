@@ -34,7 +34,9 @@ async def _prepared() -> World:
     return world
 
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(_prepared()).app)
+AUTHORIZED = {"authorization": "Bearer acme-admin"}
+
+schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(_prepared()).app, headers=AUTHORIZED)
 
 
 @schema.parametrize()
@@ -46,4 +48,4 @@ schema = schemathesis.openapi.from_asgi("/openapi.json", asyncio.run(_prepared()
     suppress_health_check=list(HealthCheck),
 )
 def test_no_request_is_a_fault(case: schemathesis.Case[Any]) -> None:
-    case.call_and_validate(headers={"authorization": "Bearer acme-admin"}, checks=CHECKS)
+    case.call_and_validate(headers=AUTHORIZED, checks=CHECKS)

@@ -124,6 +124,8 @@ async def test_runs_are_listed_in_pages_and_filtered(world: World, client: httpx
     assert seen == ["r0_4", "r0_3", "r0_2", "r0_1", "r0_0"]
     running = (await client.get("/v1/runs?status=RUNNING")).json()["runs"]
     assert [run["run_id"] for run in running] == ["r0_1", "r0_0"]
+    for status in ("ACCEPTED", "WAITING"):
+        assert (await client.get(f"/v1/runs?status={status}")).json() == {"runs": []}
     both = (await client.get("/v1/runs?status=COMPLETED&workflow=etl")).json()["runs"]
     assert [run["run_id"] for run in both] == ["r0_3"]
     assert both[0] == {
@@ -143,6 +145,7 @@ async def test_runs_are_listed_in_pages_and_filtered(world: World, client: httpx
         ("/v1/runs?limit=x", "/query/limit"),
         ("/v1/runs?status=DONE", "/query/status"),
         ("/v1/runs?workflow=a%20b", "/query/workflow"),
+        ("/v1/runs/r0_x/graph?rev=-1", "/query/rev"),
         ("/v1/runs/r0_x/timeline?after=-1", "/query/after"),
         ("/v1/runs/r0_x/timeline?after=99999999999999999999", "/query/after"),
         ("/v1/artifacts/xyz", "/path/sha256"),
@@ -182,6 +185,9 @@ async def test_the_graph_is_the_definition_the_run_began_with(
     body = (await client.get("/v1/runs/r0_one/graph")).json()
     assert (body["run_id"], body["hash"], body["rev"]) == ("r0_one", etl["hash"], 0)
     assert body["definition"]["name"] == "etl"
+    assert (await client.get("/v1/runs/r0_one/graph?rev=0")).json() == body
+    problem = problem_of(await client.get("/v1/runs/r0_one/graph?rev=1"), 404, "REVISION_UNKNOWN")
+    assert pointers(problem) == ["/query/rev"]
     world.project("r0_bad", status="REJECTED")
     problem_of(await client.get("/v1/runs/r0_bad/graph"), 404, "NOT_FOUND")
 

@@ -41,6 +41,17 @@ def test_an_error_of_ready_is_a_reason() -> None:
     assert answer.json()["reason"] == "LookupError: no such thing"
 
 
+def test_metrics_tell_of_the_process() -> None:
+    with HealthServer(0, lambda: "still starting") as server:
+        answer = get(server, "/metrics")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    figures = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
+    assert float(figures["process_resident_memory_bytes"]) > 0
+    assert float(figures["process_cpu_seconds_total"]) > 0
+
+
 def test_other_paths_are_not_there() -> None:
     with HealthServer(0, lambda: None) as server:
         assert get(server, "/nope").status_code == 404
