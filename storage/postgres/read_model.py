@@ -40,8 +40,8 @@ _RUN, _RUNS = (_SQL[name].replace(b"{waiting}", _WAITING) for name in ("run", "r
 class ReadModel(Protocol):
     """Reads the projection. All raise DatabaseUnavailable; what belongs to another workspace is not there.
 
-    A run that the table has as RUNNING is shown and listed as WAITING while every node at work in it waits for
-    a signal or a time; maps and loops around such nodes do no work of their own.
+    A RUNNING run is shown and listed as WAITING while every node at work in it waits for a signal or a time;
+    maps and loops around such nodes do no work of their own.
     """
 
     async def get_run(self, workspace: str, run_id: str) -> RunRow | None:

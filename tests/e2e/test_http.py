@@ -183,7 +183,7 @@ def test_nobody_sees_the_runs_of_another_workspace(stack: Stack) -> None:
     for headers in ({}, {"authorization": "Bearer wrong"}):
         for url in (f"{stack.first.api_url}/v1/runs/{run_id}", feed):
             assert httpx.get(url, headers=headers).status_code == 401
-    assert stack.run(run_id)["status"] == "RUNNING"
+    assert stack.run(run_id)["status"] == "WAITING"
     stack.http.post(f"/v1/runs/{run_id}/cancel")
 
 
