@@ -24,6 +24,7 @@ class MemoryBroker:
         self.records: dict[Partition, list[Stored]] = {}
         self.commits: dict[Partition, tuple[int, str]] = {}
         self.sources: list[MemorySource] = []
+        self.cancels: list[CancelJobs] = []
         self.cancel_feeds: list[MemoryCancels] = []
 
     def append(self, topic: str, key: bytes | None, value: bytes | None, partition: int = 0) -> int:
@@ -39,7 +40,8 @@ class MemoryBroker:
         return [v for (name, _), log in sorted(self.records.items()) if name == topic for _, v in log if v]
 
     def cancel(self, cancel: CancelJobs) -> None:
-        """Tell every runner."""
+        """Tell every runner, and those that start later."""
+        self.cancels.append(cancel)
         for feed in self.cancel_feeds:
             feed.tell(cancel)
 
@@ -134,9 +136,11 @@ class MemoryCancels:
         self._listener: Listener | None = None
 
     def start(self, listener: Listener) -> None:
-        """Hear what the broker is told from now on."""
+        """Hear what the broker was told, and is told from now on."""
         self._listener = listener
         self._broker.cancel_feeds.append(self)
+        for cancel in self._broker.cancels:
+            asyncio.get_running_loop().call_soon(self.tell, cancel)
 
     def tell(self, cancel: CancelJobs) -> None:
         """Pass the word on."""
@@ -145,6 +149,7 @@ class MemoryCancels:
 
     async def close(self) -> None:
         """Hear no more."""
+        self._listener = None
         self._broker.cancel_feeds.remove(self)
 
 

@@ -86,7 +86,7 @@ class CancelFeed(Protocol):
     """Word of results that are not wanted any more."""
 
     def start(self, listener: Listener) -> None:
-        """Call `listener.cancelled` from now on."""
+        """Call `listener.cancelled` from now on, for what was cancelled lately first."""
 
     async def close(self) -> None:
         """Stop; nothing is called afterwards."""
