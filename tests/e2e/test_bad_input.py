@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.commands import CancelRun, StartRun, UploadWorkflow
+from engine.commands import CancelRun, SignalRun, StartRun, UploadWorkflow
 from engine.effects import ArmTimer, CancelJobs, Job
 from engine.errors import NodeError
 from engine.facts import JobFailed, JobSucceeded, TimerFired
-from engine.payload import inline
+from engine.payload import inline, inline_json
 from storage.wire import Record, decode, encode
 from tests.e2e.records import REPLY_PARTITION, Records
 from tests.e2e.workflows import call, row
@@ -222,13 +222,40 @@ def test_keys_that_name_another_run_become_dead_letters(records: Records) -> Non
         assert [letter.code for letter in records.dead_letters(sent).values()] == ["UNEXPECTED_RECORD"]
 
 
+def test_what_is_too_long_or_leads_nowhere_stops_nobody(stack: Stack, records: Records) -> None:
+    run_id, long = new_run_id(), "x" * 600_000
+    waiting = row("bad-wait", {"id": "w", "type": "wait", "config": {"signal": "go"}})
+    live = stack.start(waiting)
+    key, live_key = run_id.encode(), live.encode()
+    garbage = inline_json(b"{nope")
+    values: list[tuple[bytes | None, bytes]] = [
+        (long.encode(), b"garbage with a long key"),
+        (key, b"\xc3" * 1_500_000),
+        (key, encode(start(run_id, workflow="bad-echo", command_id=long))),
+        (live_key, encode(CancelRun(command_id="c1", run_id=live, reason=long, reply_to=9999))),
+        (live_key, encode(SignalRun(command_id="c2", run_id=live, name="go", payload=garbage, reply_to=-2))),
+    ]
+    letters = records.dead_letters(records.send("run.commands", values, records.authorization()))
+    assert len(letters) == len(values)
+    assert all(letter.headers == {} and len(letter.reason) < 2000 for letter in letters.values())
+    for reply_to in (9999, -2, 2**40):
+        upload = UploadWorkflow(command_id="u", name="x", definition=b"{}", reply_to=reply_to)
+        sent = records.send("patch.created", [(b"wf:default/x", encode(upload))], [])
+        assert [letter.code for letter in records.dead_letters(sent).values()] == ["TOKEN_MISSING"]
+
+    ask = SignalRun(
+        command_id=new_run_id(), run_id=live, name="go", payload=inline(long), reply_to=REPLY_PARTITION
+    )
+    records.send("run.commands", [(live_key, encode(ask))], records.authorization())
+    assert records.replies({ask.command_id})[ask.command_id].ok
+    assert stack.ended(live)["status"] == "COMPLETED"
+
+
 def test_garbage_on_the_topics_between_our_processes_stops_nobody(records: Records) -> None:
     for topic in ("node.cancels", "node.logs", "command.replies"):
         records.send(
             topic, [(b"x", b"garbage \x00\xff"), (None, b""), (b"\xff", encode(WRONG_KINDS["timers"]))]
         )
-    # A compacted topic takes no record without a key.
-    records.send("workflow.registry", [(b"x", b"garbage \x00\xff"), (b"\xff", None), (b"default/x", b"")])
     # A compacted topic takes no record without a key.
     records.send("workflow.registry", [(b"x", b"garbage \x00\xff"), (b"\xff", None), (b"default/x", b"")])
     gone = CancelJobs(workspace="default", run_id=STRANGER, paths=["a"], attempts=[1], reason="test")

@@ -5,8 +5,9 @@ import hashlib
 import pytest
 
 from engine.dead_letter import DeadLetter
-from storage.dead_letters import HEADERS_BYTES, KEY_BYTES, VALUE_BYTES, as_record
+from storage.dead_letters import HEADERS_BYTES, KEY_BYTES, AUTHORIZATION, VALUE_BYTES, as_record
 from storage.kafka.topics import PUBLIC_BYTES, RECORD_BYTES
+from storage.tokens import HEADER
 from storage.wire import decode
 
 
@@ -55,5 +56,6 @@ def test_a_letter_always_fits_and_says_what_was_cut() -> None:
 
 
 def test_a_letter_holds_no_token() -> None:
+    assert AUTHORIZATION == HEADER
     _, data = as_record(letter(authorization=b"Bearer secret", Authorization=b"Bearer secret", other=b"x"))
     assert read(data).headers == {"other": b"x"}

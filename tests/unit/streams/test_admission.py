@@ -2,109 +2,24 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-
-import msgspec
 import pytest
 
-from engine.commands import CancelRun, SignalRun, StartRun
 from engine.dead_letter import DeadLetter
 from engine.effects import Reply
-from engine.errors import Refusal
 from engine.facts import CancelRequested, RunAdmitted, RunRefused, SignalReceived
-from engine.payload import INLINE_LIMIT, Payload, Ref, inline, inline_json
-from storage.cas import CasUnavailable, MemoryStore
+from engine.payload import Payload, Ref, inline, inline_json
 from storage.kafka.topics import COMMAND_REPLIES, PUBLIC_BYTES, REPLY_PARTITIONS
-from storage.registry import MemoryWorkflowRegistry
-from storage.wire import Record, encode
+from storage.wire import encode
 from streams.admission.bounds import PAYLOAD_BYTES, START_MAX_AGE_MS
-from streams.admission.payloads import Payloads
-from streams.admission.starts import RegistryLost, Starts
-from streams.runtime.pauses import NotNow
-from streams.topologies.admission import Admission
-from tests.unit.streams.public import NOW_MS, TOKENS, in_context, signed
+from tests.unit.streams.admission_world import DEFINITION, LARGE, RUN, World, cancel, signal, start
+from tests.unit.streams.public import NOW_MS, signed
 
-if TYPE_CHECKING:
-    from quixstreams.models import HeadersTuples
-
-    from engine.commands import RunCommand
-
-RUN = "r0_x"
-DEFINITION = msgspec.json.encode({"name": "etl", "nodes": [{"id": "a", "type": "start"}], "edges": []})
-LARGE = msgspec.json.encode("x" * INLINE_LIMIT)
 NOWHERE = [REPLY_PARTITIONS, 9999, -1, -2, 2**40]
-
-
-class Store(MemoryStore):
-    """Its content may be out of reach."""
-
-    error: Exception | None = None
-
-    def get(self, ref: Ref | str) -> bytes:
-        if self.error is not None:
-            raise self.error
-        return super().get(ref)
-
-    def put(self, data: bytes, media_type: str = "application/json") -> Ref:
-        if self.error is not None:
-            raise self.error
-        return super().put(data, media_type)
-
-
-class Registry(MemoryWorkflowRegistry):
-    """It may be out of reach, or its reader dead."""
-
-    unavailable = False
-    alive = True
-
-    def is_ready(self) -> bool:
-        return self.alive
-
-    def catch_up(self, timeout_s: float = 5.0) -> None:
-        if self.unavailable:
-            raise Refusal("REGISTRY_UNAVAILABLE", "it could not be read")
-
-
-class World:
-    def __init__(self) -> None:
-        self.store = Store()
-        self.registry = Registry()
-        limits = SimpleNamespace(queue_names=("default",))
-        self.starts = Starts(self.registry, self.store, limits)
-        self._admission = Admission(self.starts, Payloads(self.store), TOKENS, lambda: NOW_MS / 1000)
-
-    def tell(self, command: RunCommand, headers: HeadersTuples | None = None) -> list[Record]:
-        return [record for _, record in self.outputs(encode(command), command.run_id.encode(), headers)]
-
-    def outputs(self, value: bytes, key: bytes | None, headers: HeadersTuples | None = None) -> list[Any]:
-        headers = signed() if headers is None else headers
-        return in_context("run.commands", lambda: self._admission.handle(value, key, NOW_MS, headers))
 
 
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def start(**more: object) -> StartRun:
-    fields: dict[str, object] = {
-        "command_id": "c",
-        "run_id": RUN,
-        "definition": DEFINITION,
-        "inputs": inline({}),
-    }
-    return StartRun(**(fields | more))  # type: ignore[arg-type]  # some are wrong on purpose
-
-
-def signal(**more: object) -> SignalRun:
-    fields: dict[str, object] = {"command_id": "c", "run_id": RUN, "name": "go", "reply_to": 2}
-    return SignalRun(**(fields | more))  # type: ignore[arg-type]  # as above
-
-
-def cancel(**more: object) -> CancelRun:
-    fields: dict[str, object] = {"command_id": "c", "run_id": RUN}
-    return CancelRun(**(fields | more))  # type: ignore[arg-type]  # as above
 
 
 def test_a_start_is_admitted(world: World) -> None:
@@ -287,45 +202,3 @@ def test_a_definition_that_swells_is_refused_before_it_is_stored(world: World) -
     (fact,) = world.tell(start(definition=definition))
     assert isinstance(fact, RunRefused)
     assert fact.code == "WORKFLOW_TOO_LARGE"
-
-
-def test_a_start_waits_while_the_names_or_the_store_are_away(world: World) -> None:
-    world.registry.unavailable = True
-    with pytest.raises(NotNow, match="could not be read"):
-        world.tell(start(definition=None, workflow="new"))
-    world.registry.unavailable = False
-    world.store.error = CasUnavailable("the disk is gone")
-    for command in (start(), start(inputs=inline_json(LARGE)), signal(payload=inline_json(LARGE))):
-        with pytest.raises(NotNow, match="the disk is gone"):
-            world.tell(command)
-    world.store.error = None
-    (fact,) = world.tell(start(definition=None, workflow="new"))
-    assert isinstance(fact, RunRefused)
-    assert fact.code == "WORKFLOW_UNKNOWN"
-
-
-def test_admission_ends_when_nobody_reads_the_names(world: World) -> None:
-    world.registry.alive = False
-    with pytest.raises(RegistryLost):
-        world.starts.require_registry()
-    with pytest.raises(RegistryLost):
-        world.tell(start())
-
-
-@pytest.mark.parametrize("error", [MemoryError(), OSError("no disk")])
-def test_what_is_wrong_with_the_machine_ends_the_process(world: World, error: Exception) -> None:
-    world.store.error = error
-    with pytest.raises(type(error)):
-        world.tell(start())
-
-
-@pytest.mark.parametrize("error", [RecursionError("deep"), ValueError("odd"), KeyError("x" * 5000)])
-def test_what_fails_for_good_is_laid_aside_and_told(world: World, error: Exception) -> None:
-    world.store.error = error
-    fact, letter = world.tell(start())
-    assert isinstance(fact, RunRefused)
-    assert isinstance(letter, DeadLetter)
-    assert fact.code == letter.code == "ADMISSION_FAILED"
-    assert type(error).__name__ in letter.reason
-    (alone,) = world.tell(signal(reply_to=None, payload=inline_json(LARGE)))
-    assert isinstance(alone, DeadLetter)
