@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from engine.dead_letter import DeadLetter
-from storage.dead_letters import HEADERS_BYTES, KEY_BYTES, AUTHORIZATION, VALUE_BYTES, as_record
+from storage.dead_letters import AUTHORIZATION, HEADERS_BYTES, KEY_BYTES, VALUE_BYTES, as_record
 from storage.kafka.topics import PUBLIC_BYTES, RECORD_BYTES
 from storage.tokens import HEADER
 from storage.wire import decode
