@@ -32,6 +32,8 @@ _CHATTY: Final = ("httpx", "httpcore", "urllib3", "psycopg.pool", "asyncio")
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide what is secret by the name of its field, or by how it looks inside a text."""
+    # uvicorn's message once more, for terminals.
+    event.pop("color_message", None)
     return {key: _hidden(str(key), value) for key, value in event.items()}
 
 

@@ -70,6 +70,14 @@ def test_libraries_speak_the_same_way(lines: Callable[[], list[dict[str, Any]]],
     assert (line["process"], line["topic"]) == ("api", "t")
 
 
+def test_nothing_is_said_twice(lines: Callable[[], list[dict[str, Any]]]) -> None:
+    configure(settings(), "api")
+    logging.getLogger("uvicorn.error").info("Running", extra={"color_message": "Running"})
+
+    (line,) = lines()
+    assert "color_message" not in line
+
+
 def test_less_than_the_level_is_silent(lines: Callable[[], list[dict[str, Any]]]) -> None:
     configure(settings(log_level="warning"), "api")
     structlog.get_logger().info("no")
