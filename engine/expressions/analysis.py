@@ -42,6 +42,7 @@ class _Walk:
         self.bodies: list[tuple[int, tuple[int, ...]]] = []
         self.literals = 0
         self.lists = 0
+        self.sizes = False
 
     def run(self) -> Analysis:
         while self.at < len(self.tokens):
@@ -62,6 +63,7 @@ class _Walk:
             power=self.power,
             bodies=tuple(self.bodies),
             literals=self.literals,
+            sizes=self.sizes,
         )
 
     def _whole(self) -> Path | None:
@@ -265,6 +267,8 @@ class _Walk:
     def _called(self, bracket: Bracket, opener: Token, closer: Token) -> None:
         """Mend what the library does otherwise; note what can be tried beforehand."""
         start = bracket.target.start if bracket.target else bracket.name_start
+        read = bracket.reads or (bracket.target is not None and bracket.target.read is not None)
+        self.sizes |= bracket.call == "size" and bracket.power > 0 and bool(read)
         if bracket.call == "size" and bracket.method:
             self.edits.guard_size_method(start, bracket.target_end, closer.end)
         elif bracket.call == "size":

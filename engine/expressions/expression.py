@@ -18,12 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from engine.expressions.findings import Analysis, Read
+    from engine.expressions.meter import Meter
 
 MAX_SOURCE = 4096
 """Bytes of one expression."""
 
 MAX_WORK = 500_000
 """Items that macros may visit or make in one evaluation, estimated from above: some seconds of work."""
+
+_EVALUATION = 5
+"""What an evaluation costs a `Meter` in itself; two items that it reads cost 1, a visit of a macro 2.
+
+A value that is only passed on costs less: 1 for eight items.
+"""
 
 _SHOWN = 200
 
@@ -75,13 +82,13 @@ class Expression:
         """Whether the expression reads nothing."""
         return not self._variables
 
-    def evaluate(self, scope: Mapping[str, object]) -> object:
+    def evaluate(self, scope: Mapping[str, object], meter: Meter | None = None) -> object:
         """Evaluate over a scope of JSON values, e.g. `{"inputs": {...}, "nodes": {...}}`; never changes it.
 
         The result is a fresh JSON value: timestamps are RFC 3339 strings, durations strings like `1.5s`,
         bytes base64. A value that is only passed on keeps the order of its keys, otherwise they are sorted.
         ExpressionError EXPRESSION_FAILED, with source and cause; EXPRESSION_TOO_LARGE for values that are
-        nested too deep or for too much work.
+        nested too deep or for too much work. OverBudgetError when there is a `meter` that says so.
         """
         try:
             if not self._variables:
@@ -91,20 +98,22 @@ class Expression:
                 value = find(scope, path)
                 if type(value) is Missing:
                     raise self._failed(value.explain(path))
-                weigh(value)
+                weight = weigh(value)
+                if meter is not None:
+                    meter.spend(1 + weight // 8)
                 return plain(value, ordered=True)
-            return plain(self._execute(scope))
+            return plain(self._execute(scope, meter))
         except ExpressionError as error:
             raise self._with_source(error) from None
 
-    def evaluate_bool(self, scope: Mapping[str, object]) -> bool:
+    def evaluate_bool(self, scope: Mapping[str, object], meter: Meter | None = None) -> bool:
         """Evaluate a condition; EXPRESSION_TYPE if the result is no bool."""
-        value = self.evaluate(scope)
+        value = self.evaluate(scope, meter)
         if value is True or value is False:
             return value
         raise _not_bool(value, self.source)
 
-    def _execute(self, scope: Mapping[str, object]) -> object:
+    def _execute(self, scope: Mapping[str, object], meter: Meter | None) -> object:
         variables: dict[str, object] = {}
         weights = [0] * len(self._variables)
         for number, (name, read) in enumerate(self._variables):
@@ -118,8 +127,10 @@ class Expression:
             else:
                 weights[number] = weigh(value)
                 variables[name] = value
-        if self._analysis.power:
-            self._check_work(weights)
+        work = self._checked_work(weights) if self._analysis.power else 0
+        if meter is not None:
+            sizes = work * sum(weights) // 10 if self._analysis.sizes else 0
+            meter.spend(_EVALUATION + sum(weights) // 2 + 2 * work + sizes)
         try:
             return self._program.execute(variables)
         except BaseException as error:  # noqa: BLE001 (a panic is a BaseException; `cause` lets exits go on)
@@ -127,15 +138,16 @@ class Expression:
             why = cause(error) if unset is None else self._explain(scope, self._variables[unset][1])
         raise self._failed(why)
 
-    def _check_work(self, weights: list[int]) -> None:
-        """Refuse what could keep the process busy; an estimate from above."""
+    def _checked_work(self, weights: list[int]) -> int:
+        """What macros will visit, an estimate from above. Refuses what could keep the process busy."""
         weight = sum(weights)
-        work = max(1, weight + self._analysis.literals) ** self._analysis.power
+        work: int = max(1, weight + self._analysis.literals) ** self._analysis.power
         for items, reads in self._analysis.bodies:
             work *= max(1, items + sum(weights[read] for read in reads))
         if work > MAX_WORK:
             msg = f"too much for one expression, which reads {weight} items; use a map or filter node"
             raise ExpressionError("EXPRESSION_TOO_LARGE", msg)
+        return work
 
     def _explain(self, scope: Mapping[str, object], read: Read) -> str:
         found = find(scope, read.path)
@@ -143,7 +155,7 @@ class Expression:
 
     def _fold(self) -> object:
         """Evaluate once what reads nothing, so that its errors are found early."""
-        self._check_work([])
+        self._checked_work([])
         try:
             value = self._program.execute({})
             plain(value)

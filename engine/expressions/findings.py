@@ -34,3 +34,5 @@ class Analysis(NamedTuple):
     """Of each `map`: by how much its body may multiply a value, besides the weight of these reads."""
     literals: int
     """Items of list and map literals."""
+    sizes: bool = False
+    """Whether macros ask again and again for the size of what is read, which goes through all of it."""

@@ -14,6 +14,8 @@ from engine.expressions.values import MAX_DEPTH, too_deep
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from engine.expressions.meter import Meter
+
 _OPEN = "${"
 _ESCAPED = "$${"
 
@@ -21,7 +23,7 @@ _ESCAPED = "$${"
 class _Part(Protocol):
     """A piece of a template."""
 
-    def render(self, scope: Mapping[str, object]) -> object: ...
+    def render(self, scope: Mapping[str, object], meter: Meter | None) -> object: ...
 
     def expressions(self) -> Iterator[Expression]: ...
 
@@ -32,7 +34,7 @@ class _Scalar:
     def __init__(self, value: object) -> None:
         self.value = value
 
-    def render(self, scope: Mapping[str, object]) -> object:  # noqa: ARG002 (a constant reads nothing)
+    def render(self, _scope: Mapping[str, object], _meter: Meter | None) -> object:
         return self.value
 
     def expressions(self) -> Iterator[Expression]:
@@ -48,9 +50,9 @@ class _Whole:
         self.expression = expression
         self.pointer = pointer
 
-    def render(self, scope: Mapping[str, object]) -> object:
+    def render(self, scope: Mapping[str, object], meter: Meter | None) -> object:
         try:
-            return self.expression.evaluate(scope)
+            return self.expression.evaluate(scope, meter)
         except ExpressionError as error:
             raise TemplateError(self.pointer, error) from None
 
@@ -66,8 +68,8 @@ class _Text:
     def __init__(self, parts: list[_Part]) -> None:
         self.parts = parts
 
-    def render(self, scope: Mapping[str, object]) -> object:
-        return "".join(_text(part.render(scope)) for part in self.parts)
+    def render(self, scope: Mapping[str, object], meter: Meter | None) -> object:
+        return "".join(_text(part.render(scope, meter)) for part in self.parts)
 
     def expressions(self) -> Iterator[Expression]:
         for part in self.parts:
@@ -80,8 +82,8 @@ class _List:
     def __init__(self, items: list[_Part]) -> None:
         self.items = items
 
-    def render(self, scope: Mapping[str, object]) -> object:
-        return [item.render(scope) for item in self.items]
+    def render(self, scope: Mapping[str, object], meter: Meter | None) -> object:
+        return [item.render(scope, meter) for item in self.items]
 
     def expressions(self) -> Iterator[Expression]:
         for item in self.items:
@@ -94,8 +96,8 @@ class _Map:
     def __init__(self, items: dict[str, _Part]) -> None:
         self.items = items
 
-    def render(self, scope: Mapping[str, object]) -> object:
-        return {key: item.render(scope) for key, item in self.items.items()}
+    def render(self, scope: Mapping[str, object], meter: Meter | None) -> object:
+        return {key: item.render(scope, meter) for key, item in self.items.items()}
 
     def expressions(self) -> Iterator[Expression]:
         for item in self.items.values():
@@ -115,9 +117,12 @@ class Template:
         self.reads = reads
         self.is_constant = not reads
 
-    def render(self, scope: Mapping[str, object]) -> object:
-        """Give a fresh JSON value; TemplateError with the pointer of the string whose expression failed."""
-        return self._part.render(scope)
+    def render(self, scope: Mapping[str, object], meter: Meter | None = None) -> object:
+        """Give a fresh JSON value; TemplateError with the pointer of the string whose expression failed.
+
+        OverBudgetError when there is a `meter` that says so.
+        """
+        return self._part.render(scope, meter)
 
 
 def compile_template(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from engine.effects import ScopeEntry
+from engine.expressions import Meter, OverBudgetError
 from engine.flow.scope import (
     Entries,
     assembled,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from engine.operations import Operation
 
 _encode = msgspec.json.Encoder().encode
+LOCAL_WORK: Final = 5_000
+"""What an operation may cost here, about 5 ms; the runs of the whole partition wait for it."""
+
 _EMPTY = inline_json(b"{}")
 
 
@@ -43,7 +47,7 @@ class Remote:
 @lru_cache(maxsize=4096)
 def _constant(work: Operation) -> Payload:
     """The result of an operation that reads nothing (operations are hashed by identity)."""
-    return inline(work.run({"nodes": {}, "inputs": None, "upstream": {}}))
+    return inline(work.run({"nodes": {}, "inputs": None, "upstream": {}}, None))
 
 
 def resolve(turn: Turn, path: str, body: Body, limit: int) -> Payload | Remote:
@@ -60,10 +64,13 @@ def resolve(turn: Turn, path: str, body: Body, limit: int) -> Payload | Remote:
 
 
 def run(turn: Turn, work: Operation, entries: Entries, limit: int) -> Payload | Remote:
-    """Run an operation here when its data are here and its result is small."""
+    """Run an operation here when its data are here, its work is little and its result is small."""
     if is_local(entries):
-        result = inline(work.run(local_scope(entries)))
-        if result.size <= limit:
+        try:
+            result = inline(work.run(local_scope(entries), Meter(LOCAL_WORK)))
+        except OverBudgetError:
+            result = None
+        if result is not None and result.size <= limit:
             return result
     return Remote(work.name, _encode(work.source), fitted(turn, entries))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.effects import ScopeEntry
-from engine.flow.inputs import Remote
+from engine.expressions import Meter, OverBudgetError
+from engine.flow.inputs import LOCAL_WORK, Remote
 from engine.flow.scope import Entries, entries_for, is_local, local_scope
 from engine.flow.storing import fitted
 
@@ -32,9 +33,14 @@ def decide_edges(
     if node.routes is None or exit_kind == "timeout":
         return combine(node, output, [None] * len(node.out), exit_kind)
     entries = _entries(turn, node.routes, output)
-    if not is_local(entries):
-        return Remote(node.routes.name, _encoded(node.routes), fitted(turn, entries))
-    return combine(node, output, node.routes.run(local_scope(entries)), exit_kind)
+    if is_local(entries):
+        try:
+            values = node.routes.run(local_scope(entries), Meter(LOCAL_WORK))
+        except OverBudgetError:
+            pass
+        else:
+            return combine(node, output, values, exit_kind)
+    return Remote(node.routes.name, _encoded(node.routes), fitted(turn, entries))
 
 
 def _entries(turn: Turn, routes: Operation, output: Payload) -> Entries:

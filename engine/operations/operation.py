@@ -22,6 +22,8 @@ import msgspec
 from engine.expressions import (
     Expression,
     ExpressionError,
+    Meter,
+    OverBudgetError,
     Reads,
     Template,
     TemplateError,
@@ -32,17 +34,23 @@ from engine.operations.aggregates import aggregate
 
 Scope = Mapping[str, Any]
 ITEM_ROOTS = ("item", "index")
+MAX_WORK = 30_000_000
+"""What one operation may cost in a runner, over all its items: about half a minute."""
+
 ALL_ROOTS = ("inputs", "nodes", "output", "item", "index", "iteration")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """A compiled operation: what it reads, and how it is run. `run` raises ExpressionError."""
+    """A compiled operation: what it reads, and how it is run.
+
+    `run` raises ExpressionError, and OverBudgetError as the meter says.
+    """
 
     name: str
     source: Any
     reads: Reads
-    run: Callable[[Scope], Any]
+    run: Callable[[Scope, Meter | None], Any]
 
     @property
     def is_constant(self) -> bool:
@@ -84,10 +92,10 @@ def _template(source: Any, compiler: _Compiler) -> Operation:  # noqa: ANN401
     return Operation("template", source, template.reads, partial(_render, template))
 
 
-def _render(template: Template, scope: Scope) -> Any:  # noqa: ANN401
+def _render(template: Template, scope: Scope, meter: Meter | None) -> Any:  # noqa: ANN401
     """Render; what fails says where in the template."""
     try:
-        return template.render(scope)
+        return template.render(scope, meter)
     except TemplateError as error:
         message = str(error) if error.pointer else error.error.message
         raise ExpressionError(error.error.code, message) from error
@@ -102,7 +110,9 @@ def _as_list(value: Any) -> list[Any]:  # noqa: ANN401
 def _items(source: Any, compiler: _Compiler) -> Operation:  # noqa: ANN401
     whole = f"${{{bare(source)}}}" if isinstance(source, str) else source
     template = compiler.template(whole)
-    return Operation("items", source, template.reads, lambda scope: _as_list(_render(template, scope)))
+    return Operation(
+        "items", source, template.reads, lambda scope, meter: _as_list(_render(template, scope, meter))
+    )
 
 
 def _condition(source: str, compiler: _Compiler) -> Operation:
@@ -116,8 +126,11 @@ def _edges(source: list[str | None], compiler: _Compiler) -> Operation:
     ]
     reads = _union([expression.reads for expression in expressions if expression is not None])
 
-    def run(scope: Scope) -> list[bool | None]:
-        return [None if expression is None else expression.evaluate_bool(scope) for expression in expressions]
+    def run(scope: Scope, meter: Meter | None) -> list[bool | None]:
+        return [
+            None if expression is None else expression.evaluate_bool(scope, meter)
+            for expression in expressions
+        ]
 
     return Operation("edges", source, reads, run)
 
@@ -127,13 +140,13 @@ def _filter(source: dict[str, str], compiler: _Compiler) -> Operation:
     condition = compiler.expression(source["condition"], "/condition", ITEM_ROOTS)
     reads = _union([items.reads, _union([condition.reads], ITEM_ROOTS)])
 
-    def run(scope: Scope) -> list[Any]:
-        values = _as_list(items.evaluate(scope))
+    def run(scope: Scope, meter: Meter | None) -> list[Any]:
+        values = _as_list(items.evaluate(scope, meter))
         inner = dict(scope)
         kept = []
         for index, value in enumerate(values):
             inner["item"], inner["index"] = value, index
-            if condition.evaluate_bool(inner):
+            if condition.evaluate_bool(inner, meter):
                 kept.append(value)
         return kept
 
@@ -149,15 +162,17 @@ def _aggregate(source: dict[str, str], compiler: _Compiler) -> Operation:
     return Operation("aggregate", source, _union(parts), run)
 
 
-def _run_aggregate(strategy: str, items: Expression | None, by: Expression | None, scope: Scope) -> Any:  # noqa: ANN401
-    values = _as_list(items.evaluate(scope)) if items is not None else list(scope["upstream"].values())
+def _run_aggregate(
+    strategy: str, items: Expression | None, by: Expression | None, scope: Scope, meter: Meter | None
+) -> Any:  # noqa: ANN401
+    values = _as_list(items.evaluate(scope, meter)) if items is not None else list(scope["upstream"].values())
     if by is None:
         return aggregate(strategy, values, None)
     inner = dict(scope)
     keys = []
     for index, value in enumerate(values):
         inner["item"], inner["index"] = value, index
-        keys.append(by.evaluate(inner))
+        keys.append(by.evaluate(inner, meter))
     return aggregate(strategy, values, keys)
 
 
@@ -190,4 +205,8 @@ def evaluate(name: str, template: object, scope: Scope) -> Any:  # noqa: ANN401 
         operation = _compiled(name, msgspec.json.encode(template))
     except TemplateError as error:
         raise error.error from error
-    return operation.run(scope)
+    try:
+        return operation.run(scope, Meter(MAX_WORK))
+    except OverBudgetError:
+        message = f"this `{name}` is too much work over so many items: do it in a `function` node"
+        raise ExpressionError("EXPRESSION_TOO_LARGE", message) from None
