@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -46,23 +47,23 @@ def single1_http(driver: Driver) -> Figures:
 
 
 async def _over_http(driver: Driver, runs: int, in_flight: int) -> float:
-    """Runs a second from the first POST to the last run's end, as Postgres shows it."""
+    """Runs a second from the first POST to the last answer, which is the finished run."""
     info = driver.stack.info
     headers = {"Authorization": f"Bearer {info['api_key']}"}
-    limits = httpx.Limits(max_connections=in_flight)
+    context = ssl.create_default_context()
     left = iter(range(runs))
-    began = time.perf_counter()
-    async with httpx.AsyncClient(
-        base_url=info["api_url"], headers=headers, limits=limits, timeout=60.0
-    ) as client:
 
-        async def post() -> None:
+    async def caller() -> None:
+        # A client of its own: with many connections the search for a free one costs more than a request.
+        client = httpx.AsyncClient(base_url=info["api_url"], headers=headers, timeout=60.0, verify=context)
+        async with client:
             for _ in left:
                 answer = await client.post("/v1/runs?wait=30", json={"workflow": "single1", "inputs": {}})
                 assert answer.status_code == 200, answer.text
                 assert answer.json()["status"] == "COMPLETED", answer.text
 
-        await asyncio.gather(*(post() for _ in range(in_flight)))
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(in_flight)))
     return runs / (time.perf_counter() - began)
 
 

@@ -24,7 +24,7 @@ _META_S = 10.0
 _RETRY_S = 1.0
 _RECORDS_AT_ONCE = 1000
 _GATHERED_BYTES = 64 * 1024
-_GATHER_MS = 5
+_GATHER_MS = 10
 _BATCHES_AHEAD = 4
 """Batches that may wait for the event loop: a loop that is behind slows the reading down."""
 
