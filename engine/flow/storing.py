@@ -27,6 +27,9 @@ SCOPE_MAX: Final = 576 * 1024
 REF_SIZE: Final = 128
 """Bytes of the word about a stored output, beside its name."""
 
+ENTRY_SIZE: Final = 8
+"""Bytes of an entry beside its name and its value."""
+
 WORTH_STORING: Final = 2 * INLINE_LIMIT
 """Bytes of outputs below which a job is sent as it is: what a runner returns is stored above INLINE_LIMIT."""
 
@@ -43,8 +46,7 @@ def fitted(turn: Turn, entries: Entries) -> Entries:
     if _size(entries) <= SCOPE_LIMIT:
         return entries
     fitting = [_stored(turn, entry) for entry in entries]
-    least = sum(len(entry.name) + min(entry.payload.size, REF_SIZE) for entry in fitting if _storable(entry))
-    least += _size([entry for entry in fitting if not _storable(entry)])
+    least = sum(REF_SIZE if _storable(entry) else _inline_size(entry) for entry in fitting) + _around(fitting)
     if least > SCOPE_MAX:
         message = (
             f"{len(entries)} values are read at once, which take {least} bytes even as references; "
@@ -115,6 +117,12 @@ def _storable(entry: ScopeEntry) -> bool:
 
 
 def _size(entries: Entries) -> int:
-    return sum(
-        len(entry.name) + (entry.payload.size if entry.payload.ref is None else REF_SIZE) for entry in entries
-    )
+    return sum(map(_inline_size, entries)) + _around(entries)
+
+
+def _inline_size(entry: ScopeEntry) -> int:
+    return entry.payload.size if entry.payload.ref is None else REF_SIZE
+
+
+def _around(entries: Entries) -> int:
+    return sum(len(entry.name) + ENTRY_SIZE for entry in entries)
