@@ -66,11 +66,9 @@ class Attempts:
     def has_room(self) -> bool:
         """Whether another record may be taken; begins what waits for a thread first: its turn has come."""
         self._choked = self._outlet.undelivered >= MAX_UNDELIVERED
-        while len(self._parked) and self._threads.free > 0 and self._may_begin():
-            parked = self._parked.pop()
-            if parked is not None and not parked[1].settled:
-                self._begin(parked[1])
-        return self._may_begin() and len(self._parked) < self._in_flight
+        if self._choked or len(self._running) >= self._in_flight:
+            return False
+        return len(self._parked) == 0 or self._begin_parked()
 
     def take(self, priority: int, waiting: Waiting) -> None:
         """Begin the job of a record, unless nobody wants it or it is known already."""
@@ -136,8 +134,17 @@ class Attempts:
             await asyncio.wait(ending, timeout=1)
         return len(handed_back)
 
-    def _may_begin(self) -> bool:
-        return not self._choked and len(self._running) < self._in_flight
+    def _begin_parked(self) -> bool:
+        """Give free threads to those who wait for one; say whether there is room left for others."""
+        while len(self._running) < self._in_flight:
+            if self._threads.free <= 0:
+                return len(self._parked) < self._in_flight
+            parked = self._parked.pop()
+            if parked is None:
+                return True
+            if not parked[1].settled:
+                self._begin(parked[1])
+        return False
 
     def _begin(self, attempt: Attempt) -> None:
         loop = asyncio.get_running_loop()
