@@ -11,6 +11,7 @@ Code = Literal[
     "EXPRESSION_FAILED",
     "EXPRESSION_TOO_LARGE",
     "SCOPE_TOO_LARGE",
+    "VALUE_TOO_DEEP",
 ]
 
 

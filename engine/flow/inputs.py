@@ -13,6 +13,7 @@ from engine.expressions import Meter, OverBudgetError
 from engine.flow.scope import (
     Entries,
     assembled,
+    checked,
     entries_for,
     extra_for,
     is_local,
@@ -67,7 +68,7 @@ def run(turn: Turn, work: Operation, entries: Entries, limit: int) -> Payload | 
     """Run an operation here when its data are here, its work is little and its result is small."""
     if is_local(entries):
         try:
-            result = inline(work.run(local_scope(entries), Meter(LOCAL_WORK)))
+            result = checked(inline(work.run(local_scope(entries), Meter(LOCAL_WORK))))
         except OverBudgetError:
             result = None
         if result is not None and result.size <= limit:

@@ -13,6 +13,7 @@ from engine.expressions import ExpressionError
 from engine.flow.begin import begin
 from engine.flow.inputs import Remote, resolve
 from engine.flow.jobs import schedule_work
+from engine.flow.scope import checked
 from engine.flow.settle import arm, fail, succeed
 from engine.ids import aux_path, item_path
 from engine.payload import GATHER_LIMIT, Payload, inline, inline_json
@@ -94,7 +95,12 @@ def _finish(turn: Turn, path: str, box: Box) -> None:
     elif box.refs == 0 and box.bytes <= GATHER_LIMIT and box.total <= GATHER_ITEMS:
         parts = [_element(turn.run.node(item_path(path, index))) for index in range(box.total)]
         joined = b",".join(bytes(part.raw) for part in parts)
-        succeed(turn, path, 1, inline_json(b"[" + joined + b"]"))
+        try:
+            output = checked(inline_json(b"[" + joined + b"]"))
+        except ExpressionError as error:
+            fail(turn, path, 1, NodeError(error.code, error.message, path))
+            return
+        succeed(turn, path, 1, output)
     else:
         turn.push("gather", path)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.effects import ScopeEntry
+from engine.expressions import ExpressionError
 from engine.ids import place, visit_path
+from engine.json_text import MAX_DEPTH, is_too_deep
 from engine.operations.scope import build_scope
 from engine.payload import GATHER_LIMIT, NULL, Payload, inline, inline_json
 from engine.state import NodeStatus
@@ -92,9 +94,18 @@ def local_scope(entries: Entries) -> dict[str, Any]:
 
 
 def assembled(entries: Entries, names: list[str]) -> Payload:
-    """An object of undecoded payloads: `{name: payload}`."""
+    """An object of undecoded payloads: `{name: payload}`. Raises ExpressionError."""
     fields = b",".join(
         b'"' + name.encode() + b'":' + bytes(entry.payload.raw)
         for name, entry in zip(names, entries, strict=True)
     )
-    return inline_json(b"{" + fields + b"}")
+    return checked(inline_json(b"{" + fields + b"}"))
+
+
+def checked(made: Payload) -> Payload:
+    """A payload made here: values in values may nest deeper than readers can go. Raises ExpressionError."""
+    if is_too_deep(bytes(made.raw)):
+        raise ExpressionError(
+            "VALUE_TOO_DEEP", f"the value would be nested more than {MAX_DEPTH} levels deep"
+        )
+    return made
