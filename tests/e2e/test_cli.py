@@ -104,8 +104,8 @@ def test_runs_are_listed_by_status_and_workflow(stack: Stack) -> None:
     run_id = stack.start(workflow="cli-waiting")
     stack.when_node(run_id, "gate", "WAITING")
 
-    running = stack.data("run", "list", "--workflow", "cli-waiting", "--status", "running")
-    assert [run["run_id"] for run in running["runs"]] == [run_id]
+    waits = stack.data("run", "list", "--workflow", "cli-waiting", "--status", "waiting")
+    assert [run["run_id"] for run in waits["runs"]] == [run_id]
 
     signalled_run = stack.aob("run", "signal", run_id, "go", "--payload", '{"by": "ada"}')
     assert (signalled_run.code, signalled_run.out) == (0, "")
