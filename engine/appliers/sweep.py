@@ -14,7 +14,10 @@ KEYS_IN_SWEEP: Final = 300
 
 
 def sweep(run: MutableRun) -> bool:
-    """Remove the next keys; true when only the header is left, which answers late duplicates."""
+    """Remove the next keys; true when only the header is left, which answers late duplicates.
+
+    Of the header too there is left only what that takes: how the run ended, and when.
+    """
     header = run.edit_header()
     nodes = run.graph.nodes if header.graph else []
     header.sweeps += 1
@@ -29,7 +32,9 @@ def sweep(run: MutableRun) -> bool:
     for name in header.signals:
         run.drop_signals(name)
     run.drop_start()
-    header.signals, header.compensations, header.head = [], [], header.tail
+    header.graph, header.error, header.reason, header.stopping = "", None, None, ""
+    header.signals, header.compensations = [], []
+    header.head = header.tail = header.active = header.swept_node = header.sweeps = 0
     return True
 
 

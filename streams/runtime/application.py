@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quixstreams import Application
@@ -11,11 +12,10 @@ from quixstreams.state.rocksdb import RocksDBOptions
 
 from storage.kafka.changelogs import group_of
 from storage.kafka.clients import PARTITIONER
+from streams.runtime.local_state import discard_stale_state, state_dir_of
 from streams.runtime.pauses import NotNow, Pauses
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from confluent_kafka import Message, TopicPartition
     from quixstreams.models import Row
 
@@ -42,23 +42,22 @@ _ROCKSDB = RocksDBOptions(
 )
 
 
-def state_dir_of(settings: StreamSettings) -> Path:
-    """This instance's local state: its own, so that a stopped owner's locks never hold up the next one."""
-    return settings.state_dir / settings.instance_id
-
-
 StartOffset = Callable[[str, int], int | None]
 """Topic and partition -> the offset to go on from; None for the group's own."""
 
 
 class _Application(Application):
-    """Asks `start_offset` where to begin, each time that partitions are assigned; and knows `NotNow`.
+    """Knows `NotNow`, and does two things of its own when partitions are assigned.
+
+    It asks `start_offset` where to begin, and calls `discard_stale` with the open stores: a partition
+    may come back after days elsewhere.
 
     quixstreams hands the assignment on to the consumer as it is, offsets included, and stores the offset of a
     record only when it was handled; its hooks are not documented and have their own tests.
     """
 
     start_offset: StartOffset | None = None
+    discard_stale: Callable[[list[tuple[str, str, int]]], object] | None = None
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 (quixstreams' own, as they are)
         super().__init__(**settings)
@@ -73,12 +72,22 @@ class _Application(Application):
 
     def _on_assign(self, _: object, topic_partitions: list[TopicPartition]) -> None:
         self._pauses.forget()
+        if self.discard_stale is not None:
+            self.discard_stale(self._open_stores())
         if self.start_offset is not None:
             for tp in topic_partitions:
                 offset = self.start_offset(tp.topic, tp.partition)
                 if offset is not None:
                     tp.offset = offset
         super()._on_assign(_, topic_partitions)
+
+    def _open_stores(self) -> list[tuple[str, str, int]]:
+        return [
+            (name, stream or "", partition)
+            for stream, stores in self._state_manager.stores.items()
+            for name, store in stores.items()
+            for partition in store.partitions
+        ]
 
 
 def make_application(  # noqa: PLR0913 (each says something of its own)
@@ -137,6 +146,7 @@ def make_application(  # noqa: PLR0913 (each says something of its own)
         on_producer_error=_propagate,
     )
     application.start_offset = start_offset
+    application.discard_stale = partial(discard_stale_state, settings, processor)
     return application
 
 

@@ -11,7 +11,7 @@ from quixstreams.state.exceptions import InvalidStoreChangelogOffset
 
 from storage.health import HealthServer
 from streams.runtime import startup
-from streams.runtime.application import state_dir_of
+from streams.runtime.local_state import state_dir_of
 from streams.runtime.progress import Progress
 
 if TYPE_CHECKING:

@@ -22,6 +22,12 @@ class StreamSettings(Settings):
     delivery_timeout_s: float = Field(
         30, gt=0, le=300, description="How long a commit waits for its outputs before the processor ends."
     )
+    ended_run_marker_hours: int = Field(
+        216,
+        ge=192,
+        description="How long the coordinator remembers that a run has ended, at least: as old as a start "
+        "may be, and then as long as the run's log is kept.",
+    )
     stall_warning_s: float = Field(
         60, gt=0, description="Time after which a partition with lag that does not move is logged."
     )

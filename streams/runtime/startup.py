@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from storage.kafka.admin import TopicsError, check_topics
-from storage.kafka.changelogs import CHANGELOGS, TOMBSTONES_MS, group_of
+from storage.kafka.changelogs import CHANGELOGS, group_of
 from storage.kafka.clients import consumer_config
-from streams.runtime.application import state_dir_of
+from streams.runtime.local_state import discard_stale_state
 
 if TYPE_CHECKING:
     from storage.kafka.changelogs import Changelog
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
 REQUEST_TIMEOUT_S = 15.0
 _READ_TIMEOUT_S = 30.0
-
-# Well before the changelog forgets removals: a restore takes time too.
-_STALE_AFTER_S = TOMBSTONES_MS / 1000 / 2
 
 
 class StartupError(Exception):
@@ -38,20 +34,6 @@ def check(settings: StreamSettings, processor: str) -> None:
         if changelog.processor == processor:
             _check_offsets(settings, changelog)
     discard_stale_state(settings, processor)
-
-
-def discard_stale_state(settings: StreamSettings, processor: str) -> list[str]:
-    """Remove local copies that were not written for so long that the changelog may have forgotten removals.
-
-    Bringing such a copy up to date would keep keys that are gone. Returns the removed folders.
-    """
-    removed = []
-    for manifest in sorted((state_dir_of(settings) / group_of(processor)).glob("*/*/*/CURRENT")):
-        partition = manifest.parent
-        if time.time() - max(file.stat().st_mtime for file in partition.iterdir()) > _STALE_AFTER_S:
-            shutil.rmtree(partition)
-            removed.append(str(partition))
-    return removed
 
 
 def _check_offsets(settings: StreamSettings, changelog: Changelog) -> None:

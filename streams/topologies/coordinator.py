@@ -27,6 +27,7 @@ from engine.decision import Decision
 from engine.effects import ArmTimer, CancelJobs, Effect, Job, Reply
 from engine.facts import Fact
 from engine.give_up import give_up
+from engine.state import ENDED
 from storage.cas import CasUnavailable, open_store
 from storage.kafka.changelogs import DEFAULT_STORE
 from storage.kafka.topics import (
@@ -44,7 +45,9 @@ from streams.runtime.outputs import Output, sink_outputs
 from streams.runtime.pauses import NotNow
 from streams.runtime.run import Topology
 from streams.runtime.run import run as run_processor
+from streams.runtime.ticks import every
 from streams.state.definitions import REST_S, Definitions
+from streams.state.ended_runs import EndedRuns
 from streams.state.run_cache import RunCache
 from streams.state.run_store import StateUnreadable
 
@@ -61,6 +64,9 @@ if TYPE_CHECKING:
 
 PROCESSOR = "coordinator"
 COMMIT_INTERVAL_S = 0.5
+EXPIRE_EVERY_S = 0.1
+MOST_EXPIRED = 200
+"""Markers of ended runs that are removed at a time, a partition."""
 
 _NOT_OF_THE_FACT = (MemoryError, OSError, StateUnreadable)
 """Errors that the same fact may not meet elsewhere or later."""
@@ -78,9 +84,11 @@ def build(settings: StreamSettings) -> Topology:
     application = make_application(settings, PROCESSOR, transactional=True, commit_interval=COMMIT_INTERVAL_S)
     facts = application.topic(NODE_RESULTS, value_deserializer="bytes", key_deserializer="bytes")
     dataframe = application.dataframe(facts)
-    coordinator = Coordinator(
-        RunCache(Definitions(open_store(settings), patient=False), partition_stores(dataframe))
-    )
+    stores = partition_stores(dataframe)
+    runs = RunCache(Definitions(open_store(settings), patient=False), stores)
+    ended = EndedRuns(stores, partition_states(dataframe), settings.ended_run_marker_hours * 3_600_000)
+    coordinator = Coordinator(runs, ended)
+    every(dataframe, EXPIRE_EVERY_S, lambda: ended.expire(MOST_EXPIRED))
     sink_outputs(dataframe.apply(coordinator.handle, stateful=True, metadata=True), settings)
     return Topology(application, dataframe)
 
@@ -95,11 +103,22 @@ def partition_stores(dataframe: StreamingDataFrame) -> Callable[[int], object]:
     return store_of
 
 
-class Coordinator:
-    """What is done with a record of `node.results`."""
+def partition_states(dataframe: StreamingDataFrame) -> Callable[[int, bytes], State[str, bytes]]:
+    """Partition and prefix -> the keys under it, in the transaction that is open now."""
+    context, stream_id = dataframe.processing_context, dataframe.stream_id
 
-    def __init__(self, runs: RunCache) -> None:
+    def state_of(partition: int, prefix: bytes) -> State[str, bytes]:
+        return context.checkpoint.get_store_transaction(stream_id, partition).as_state(prefix=prefix)
+
+    return state_of
+
+
+class Coordinator:
+    """What is done with a record of `node.results`: `runs` are changed, `ended` hears of their ends."""
+
+    def __init__(self, runs: RunCache, ended: EndedRuns) -> None:
         self._runs = runs
+        self._ended = ended
 
     def handle(
         self,
@@ -135,6 +154,8 @@ class Coordinator:
                 return outputs
         run.flush()
         self._runs.keep(partition, run)
+        if outputs and outputs[-1].topic == WORKFLOW_EVENTS and run.header.status in ENDED:
+            self._ended.add(partition, run.run_id, run.header.at)
         return outputs
 
 

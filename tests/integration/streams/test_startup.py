@@ -10,9 +10,10 @@ from confluent_kafka.admin import AdminClient
 
 from storage.kafka.changelogs import TOMBSTONES_MS, Changelog
 from storage.kafka.topics import TIMERS
+from streams.runtime.local_state import discard_stale_state
 from streams.runtime.settings import StreamSettings
-from streams.runtime.startup import StartupError, check, discard_stale_state
-from tests.support.kafka import processor, produce, wait_until
+from streams.runtime.startup import StartupError, check
+from tests.support.kafka import free_port, processor, produce, ready, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +76,32 @@ def test_local_state_that_the_changelog_may_have_outlived_is_removed(
             os.utime(group / name / file, (time.time() - age_s,) * 2)
     assert discard_stale_state(settings_of(installation), "timers") == [str(group / "1")]
     assert [folder.name for folder in group.iterdir()] == ["0"]
+
+
+def test_it_is_removed_when_a_partition_comes_back_too(installation: Installation, tmp_path: Path) -> None:
+    group = tmp_path / "state" / "0" / "aob.timers"
+    port = free_port()
+    with processor(installation, "timers", AOB_HEALTH_PORT=str(port)) as process:
+        wait_until(lambda: ready(port), "it is ready")
+        (partition, *_) = sorted(group.glob("*/*/*/CURRENT"))
+        opened = partition.parent
+        # What a partition left here that was held for a while, long ago.
+        stale = opened.parent / "77"
+        stale.mkdir()
+        for file in ("CURRENT", "000004.log"):
+            (stale / file).touch()
+            os.utime(stale / file, (time.time() - TOMBSTONES_MS / 1000,) * 2)
+        # A second instance joins: partitions are assigned anew.
+        with processor(installation, "timers", AOB_INSTANCE_ID="1", AOB_STATE_DIR=str(tmp_path / "other")):
+            wait_until(lambda: not stale.exists(), "the old copy is gone")
+        assert process.poll() is None
+
+
+def test_what_is_open_is_kept(installation: Installation, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "0" / "aob.timers" / "timers" / "stream" / "3"
+    folder.mkdir(parents=True)
+    (folder / "CURRENT").touch()
+    os.utime(folder / "CURRENT", (0, 0))
+    settings = settings_of(installation)
+    assert discard_stale_state(settings, "timers", [("timers", "stream", 3)]) == []
+    assert discard_stale_state(settings, "timers", [("timers", "stream", 2)]) == [str(folder)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -19,6 +20,7 @@ from storage.kafka.topics import DEAD_LETTERS
 from storage.wire import Record, decode, encode
 from streams.runtime.pauses import NotNow
 from streams.state.definitions import REST_S, Definitions
+from streams.state.ended_runs import PREFIX, EndedRuns
 from streams.state.run_cache import RunCache
 from streams.state.run_store import StateUnreadable
 from streams.topologies.coordinator import Coordinator
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from storage.cas import ContentStore
 
 PARTITION = 3
+KEEP_MS = 10_000
 
 
 class Keys(dict[str, bytes]):
@@ -57,13 +60,19 @@ class World:
 
     def __init__(self) -> None:
         self.machine = Machine()
-        self.keys = Keys()
+        self.states: defaultdict[bytes, State[str, bytes]] = defaultdict(
+            lambda: cast("State[str, bytes]", Keys())
+        )
+        self.keys = cast("Keys", self.states[RUN.encode()])
         self.error: Exception | None = None
         self.restart()
 
     def restart(self) -> None:
         store = object()
-        self._coordinator = Coordinator(RunCache(self, lambda _: store))
+        self._coordinator = Coordinator(
+            RunCache(self, lambda _: store),
+            EndedRuns(lambda _: store, lambda _, prefix: self.states[prefix], KEEP_MS),
+        )
 
     def load(self, digest: str) -> Graph:
         if self.error is not None:
@@ -75,7 +84,7 @@ class World:
 
         def handle() -> list[tuple[str, Record]]:
             set_message_context(MessageContext("node.results", PARTITION, offset, 1))
-            state = cast("State[str, bytes]", self.keys)
+            state = self.states[fact.run_id.encode()]
             outputs = self._coordinator.handle(encode(fact), fact.run_id.encode(), 1000, [], state)
             return [(output.topic, decode(output.value)) for output in outputs]
 
@@ -207,3 +216,14 @@ def test_a_cas_that_is_away_is_asked_once_for_all_partitions() -> None:
     with pytest.raises(CasUnavailable):
         definitions.load("a")
     assert store.asked == 2
+
+
+def test_an_end_is_noted_once(world: World) -> None:
+    world.begin()
+    world.tell(done("a"))
+    assert PREFIX not in world.states
+    world.tell(done("b"))
+    world.tell(done("b"))
+    keys = cast("Keys", world.states[PREFIX])
+    assert dict(keys) == {"0": b'["r0_test",1000]', "q": b"[0,1]"}
+    assert len(world.keys["h"]) < 100
