@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 
 from storage.logging import configure
 from streams.runtime.settings import StreamSettings
@@ -17,8 +16,6 @@ def main(name: str) -> int:
         raise ValueError(f"no processor is called {name!r}: choose one of {', '.join(PROCESSORS)}")
     settings = StreamSettings()
     configure(settings, name)
-    # Said at the import of a library that quixstreams imports, of a part that nobody calls.
-    logging.getLogger("py.warnings").addFilter(lambda record: "Authlib" not in record.getMessage())
     # A processor loads what it needs alone: the others' libraries would cost memory and start-up time.
     topology = importlib.import_module(f"streams.topologies.{name}")
     exit_code: int = topology.run(settings)
