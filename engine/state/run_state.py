@@ -35,7 +35,17 @@ def _item_key(path: str, chunk: int) -> str:
 class RunState:
     """One run over a key-value store. Nothing reaches the store before `flush`."""
 
-    __slots__ = ("_cache", "_dirty", "_graph", "_graphs", "_header", "_is_whole", "_store", "_stored", "run_id")
+    __slots__ = (
+        "_cache",
+        "_dirty",
+        "_graph",
+        "_graphs",
+        "_header",
+        "_is_whole",
+        "_store",
+        "_stored",
+        "run_id",
+    )
 
     def __init__(self, run_id: str, store: KeyValue, graphs: GraphSource) -> None:
         self.run_id = run_id

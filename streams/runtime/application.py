@@ -12,6 +12,7 @@ from quixstreams.state.rocksdb import RocksDBOptions
 
 from storage.kafka.changelogs import group_of
 from storage.kafka.clients import PARTITIONER
+from storage.kafka.topics import RECORD_BYTES
 from streams.runtime.local_state import discard_stale_state, state_dir_of
 from streams.runtime.pauses import NotNow, Pauses
 
@@ -110,7 +111,11 @@ def make_application(  # noqa: PLR0913 (each says something of its own)
     input, in a processor that nobody waits for; a fetch for each record would cost the broker more than it.
     """
     member = f"aob.{processor}.{settings.instance_id}"
-    producer: dict[str, str | int] = {"partitioner": PARTITIONER, "linger.ms": 0}
+    producer: dict[str, str | int] = {
+        "partitioner": PARTITIONER,
+        "linger.ms": 0,
+        "message.max.bytes": RECORD_BYTES,
+    }
     if transactional:
         producer |= {"transactional.id": member, "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS}
     logging.getLogger("quixstreams").setLevel(max(logging.INFO, logging.getLogger().level))
