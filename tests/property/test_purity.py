@@ -16,7 +16,7 @@ from tests.property.world import World
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = "from tests.property.test_purity import digest; print(digest())"
-INPUTS = {"b0": True, "b1": False, "b2": True, "xs": [5, 1, 4, 2]}
+INPUTS = {"b0": True, "b1": False, "b2": True, "xs": [5, 1, 4, 2], "ys": ["y"], "pad": "p"}
 FUNCTION = {"type": "function", "config": {"function": "f"}, "retry": {"max_attempts": 3, "backoff_ms": 1}}
 WORKFLOW = {
     "name": "pure",

@@ -21,27 +21,50 @@ CHILD = {
     ],
     "edges": [{"from": "c1", "to": "c2"}],
 }
+UNDONE_CHILD = {
+    "name": "undone",
+    "nodes": [
+        {"id": "c1", "type": "function", "config": {"function": "f"}, "compensate": "u1"},
+        {"id": "c2", "type": "function", "config": {"function": "f"}},
+        {"id": "u1", "type": "function", "config": {"function": "f"}},
+    ],
+    "edges": [{"from": "c1", "to": "c2"}],
+}
 TRIED_AGAIN = {"max_attempts": 3, "backoff_ms": 10, "non_retryable": ["FATAL"]}
 REPEATED = ("function", "composite")
 """Types that may have a `retry`."""
 
 
 def inputs() -> st.SearchStrategy[Json]:
-    """Inputs of a run: three flags, and items for maps."""
-    flags: dict[str, st.SearchStrategy[Any]] = {flag: st.booleans() for flag in FLAGS}
-    return st.fixed_dictionaries(flags | {"xs": st.lists(st.integers(0, 9), max_size=6)})
+    """Inputs of a run: three flags, items for maps, a text; large ones travel by reference at times."""
+    given: dict[str, st.SearchStrategy[Any]] = {flag: st.booleans() for flag in FLAGS}
+    # Mostly long enough for what reads `xs[3]`, or few runs would get far.
+    given["xs"] = st.sampled_from([4, 4, 4, 0]).flatmap(
+        lambda least: st.lists(st.integers(0, 9), min_size=least, max_size=6)
+    )
+    given["ys"] = st.lists(st.sampled_from(["y", "y" * 80]), max_size=4)
+    given["pad"] = st.sampled_from(["p", "p" * 100])
+    return st.fixed_dictionaries(given)
 
 
-def _function(_draw: Draw) -> Json:
-    return {"function": "f"}
+def _some_inputs(draw: Draw, *more: str) -> Json:
+    """The `inputs` of a config, or none; what reads beyond the end of a list fails."""
+    reading = ("inputs.pad", *more)
+    fields = draw(st.sampled_from([(), (), ("inputs.pad",), reading, reading, ("inputs.xs[3]",)]))
+    named = {f"i{number}": f"${{{field}}}" for number, field in enumerate(fields)}
+    return {"inputs": named} if named else {}
+
+
+def _function(draw: Draw) -> Json:
+    return {"function": "f", **_some_inputs(draw)}
 
 
 def _conditional(draw: Draw) -> Json:
     return {"condition": f"inputs.{draw(st.sampled_from(FLAGS))}"}
 
 
-def _transform(_draw: Draw) -> Json:
-    return {"expression": "size(inputs.xs)"}
+def _transform(draw: Draw) -> Json:
+    return {"expression": draw(st.sampled_from(["size(inputs.xs)", "inputs.pad"]))}
 
 
 def _filter(_draw: Draw) -> Json:
@@ -52,41 +75,55 @@ def _aggregate(_draw: Draw) -> Json:
     return {"items": "inputs.xs", "strategy": "sum"}
 
 
-def _inner(draw: Draw) -> Json:
-    kind = draw(st.sampled_from(["function", "function", "transform", "composite"]))
-    if kind == "function":
-        retry = {"retry": TRIED_AGAIN} if draw(st.booleans()) else {}
-        return {"type": "function", "config": {"function": "f"}, **retry}
+def _inner(draw: Draw, root: str) -> Json:
+    kind = draw(st.sampled_from(["function", "function", "transform", *["composite"] * 3]))
     if kind == "transform":
-        return {"type": "transform", "config": {"expression": "size(inputs.xs)"}}
-    return {"type": "composite", "config": {"definition": CHILD}}
+        return {"type": kind, "config": {"expression": draw(st.sampled_from([root, "inputs.pad"]))}}
+    config = {"function": "f"} if kind == "function" else _child(draw)
+    node: Json = {"type": kind, "config": config | _some_inputs(draw, root)}
+    if draw(st.booleans()):
+        node["retry"] = TRIED_AGAIN
+    if kind == "composite" and draw(st.booleans()):
+        node["timeout_ms"] = 50
+    return node
 
 
 def _map(draw: Draw) -> Json:
     return {
-        "items": "inputs.xs",
-        "node": _inner(draw),
+        "items": draw(st.sampled_from(["inputs.xs", "inputs.ys"])),
+        "node": _inner(draw, "item"),
         "max_concurrency": draw(st.integers(1, 4)),
         "on_item_error": draw(st.sampled_from(["fail", "collect"])),
     }
 
 
 def _loop(draw: Draw) -> Json:
+    last = draw(st.integers(0, 2))
+    conditions = [f"iteration < {last}", f"iteration < {last} && size(inputs.pad) > 0"]
+    node = _inner(draw, "iteration")
+    if node["type"] != "transform":
+        conditions += [f"iteration < {last} || output.ok", "size(output.pad) < 9"]
     return {
-        "node": _inner(draw),
-        "condition": f"iteration < {draw(st.integers(0, 2))}",
-        "max_iterations": draw(st.integers(1, 3)),
+        "node": node,
+        "condition": draw(st.sampled_from(conditions)),
+        "max_iterations": draw(st.integers(1, 4)),
     }
 
 
-def _composite(_draw: Draw) -> Json:
-    return {"definition": CHILD}
+def _child(draw: Draw) -> Json:
+    return {"definition": draw(st.sampled_from([CHILD, UNDONE_CHILD]))}
+
+
+def _composite(draw: Draw) -> Json:
+    return _child(draw) | _some_inputs(draw)
 
 
 def _wait(draw: Draw) -> Json:
     if draw(st.booleans()):
-        return {"duration_ms": draw(st.sampled_from([0, 20]))}
-    return {"signal": draw(st.sampled_from(SIGNALS))}
+        return {"signal": draw(st.sampled_from(SIGNALS))}
+    times = [("duration_ms", 0), ("duration_ms", 20), ("duration_ms", "${size(inputs.pad)}")]
+    name, time = draw(st.sampled_from([*times, ("until", "${inputs.pad}")]))
+    return {name: time}
 
 
 def _nothing(_draw: Draw) -> Json:
@@ -115,7 +152,7 @@ TIMED = frozenset({"map", "loop", "composite", "wait"})
 def workflows(draw: Draw, sizes: tuple[int, ...] = (1, 3, 6, 9, 12)) -> Json:
     """A workflow. Nodes are in topological order: every way leads from a lower to a higher index."""
     count = draw(st.sampled_from(sizes))
-    kinds = st.sampled_from(["function"] * 6 + list(CONFIGS))
+    kinds = st.sampled_from(["function"] * 4 + ["map", "loop"] + list(CONFIGS))
     nodes = [_node(draw, index, count, draw(kinds)) for index in range(count)]
     edges = [edge for target in range(1, count) for edge in _edges_into(draw, nodes, target)]
     for node in nodes[: draw(st.integers(0, 3))]:
@@ -167,6 +204,7 @@ def _edges_into(draw: Draw, nodes: list[Json], target: int) -> list[Json]:
 
 def _conditions(kind: str) -> list[str | None]:
     known: list[str | None] = [None, None, None, "else", *(f"inputs.{flag}" for flag in FLAGS)]
+    known += ["size(inputs.pad) > 9", "inputs.xs[3] > 4"]
     if kind == "function":
         known.append("output.ok")
     if kind == "conditional":

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.decide import Outcome, decide, replay
 from engine.decision import Decision
+from engine.effects import Job
 from engine.events import NodeSucceeded
 from engine.facts import (
+    CancelRequested,
     ChildEnded,
     Fact,
     JobFailed,
@@ -21,6 +23,7 @@ from engine.facts import (
     TimerFired,
     WorkContinued,
 )
+from engine.ids import place
 from engine.state import ENDED, NodeState, NodeStatus, RunState
 from storage.wire import decode, encode
 from tests.support.machine import MAX_BYTES, MAX_EVENTS, JobError, Machine, Store
@@ -28,9 +31,7 @@ from tests.support.machine import MAX_BYTES, MAX_EVENTS, JobError, Machine, Stor
 if TYPE_CHECKING:
     from random import Random
 
-    from engine.effects import Job
-
-REPEATABLE = (RunAdmitted, JobSucceeded, JobFailed, TimerFired, ChildEnded, WorkContinued)
+REPEATABLE = (RunAdmitted, CancelRequested, JobSucceeded, JobFailed, TimerFired, ChildEnded, WorkContinued)
 """What delivery at least once may bring a second time, at any later time."""
 
 _state = msgspec.json.Decoder(NodeState)
@@ -47,6 +48,8 @@ class World(Machine):
         self.told: list[Fact] = []
         self.copies: dict[str, Store] = {}
         self.kept: dict[str, tuple[RunState, Store]] = {}
+        self.job_ids: set[str] = set()
+        self.parents: dict[str, str] = {}
         self.failures = random.choice([0.0, 0.05, 0.2, 0.5])
         self.interference = random.choice([0.0, 0.05, 0.2])
         self.cancels_allowed = random.random() < 0.3
@@ -70,6 +73,7 @@ class World(Machine):
         self._check_decision(fact, outcome)
         self._check_active(run_id)
         self._check_repeated(fact)
+        self._check_family(fact)
         while self.log:
             effect = self.log.popleft()
             self.logs.setdefault(effect.run_id, deque()).append(effect)
@@ -121,6 +125,40 @@ class World(Machine):
         live = sum(node.status.live for node in self._nodes(run_id))
         state = self.state(run_id)
         assert not state.known or state.header.active == live
+        self._check_insides(run_id)
+
+    def _check_insides(self, run_id: str) -> None:
+        """A map or a loop counts what is under way inside."""
+        nodes = {
+            key.removeprefix("n/"): _state.decode(data)
+            for key, data in self.stores[run_id].items()
+            if key.startswith("n/") and "$" not in key
+        }
+        inside = Counter(
+            place(path).owner
+            for path, node in nodes.items()
+            if path != place(path).owner and (node.status.live or node.resolving)
+        )
+        for path, node in nodes.items():
+            if node.box is not None and self.state(run_id).header.status not in ENDED:
+                assert node.box.live == inside[path], f"{path} counts {node.box.live} of {inside[path]}"
+
+    def _perform(self, effect: object) -> None:
+        if isinstance(effect, Job):
+            assert effect.id not in self.job_ids, "two jobs have one id: a runner does the first alone"
+            self.job_ids.add(effect.id)
+        super()._perform(effect)
+
+    def _check_family(self, fact: Fact) -> None:
+        """A run ends after all its children."""
+        if isinstance(fact, RunAdmitted) and fact.parent is not None:
+            self.parents[fact.run_id] = fact.parent.run_id
+        state = self.state(fact.run_id)
+        if not state.known or state.header.status not in ENDED:
+            return
+        for child, parent in self.parents.items():
+            if parent == fact.run_id:
+                assert self.state(child).header.status in ENDED, f"{child} goes on after its parent"
 
     def _nodes(self, run_id: str) -> list[NodeState]:
         return [_state.decode(data) for key, data in self.stores[run_id].items() if key.startswith("n/")]
