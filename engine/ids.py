@@ -42,7 +42,7 @@ def visit_path(path: str, iteration: int) -> str:
 
 
 def job_id(run_id: str, path: str, attempt: int) -> str:
-    """The id of a job; also its idempotency key."""
+    """The id of a job."""
     return f"{run_id}/{path}/{attempt}"
 
 

@@ -11,7 +11,7 @@ import msgspec
 MAX_DEPTH: Final = 200
 """Levels of nesting. Values travel inside events, which nest them further, and decoders recurse."""
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKETS: Final = b"[]{}"
 _OTHERS: Final = bytes(set(range(256)) - set(_BRACKETS))
 _STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}

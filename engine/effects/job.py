@@ -54,5 +54,5 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """`RUN/PATH/ATTEMPT`: the record's key, and the idempotency key of what the job does."""
+        """`RUN/PATH/ATTEMPT`: the record's key."""
         return job_id(self.run_id, self.path, self.attempt)
