@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aob.dev.keys import Keys
     from aob.dev.service import Service
 
-PARTITIONS = 4
+# Two, so that what happens between partitions happens here too.
+MIN_PARTITIONS, MAX_PARTITIONS = 2, 8
 PROCESSORS = ("admission", "materializer", "coordinator", "timers", "outbox")
 # What may take as long as its process is asked to wait: short here, where somebody waits for the end.
 DRAINS = {"api": "AOB_API_DRAIN_S", "fanout": "AOB_FANOUT_DRAIN_S", "runner": "AOB_DRAIN_SECONDS"}
@@ -91,6 +92,15 @@ def allot_ports(book: PortBook, options: DevOptions) -> Ports:
     return Ports(api, fanout)
 
 
+def default_partitions(options: DevOptions) -> int:
+    """Partitions of the run-keyed topics on a new broker: what one machine can work on at once.
+
+    Each partition is a request of its own for every client: more than there are cores cost without a gain.
+    """
+    wanted = max(os.cpu_count() or 1, options.coordinators, options.runners)
+    return min(max(wanted, MIN_PARTITIONS), MAX_PARTITIONS)
+
+
 class Plan:
     """Every process of the stack, described.
 
@@ -101,6 +111,7 @@ class Plan:
         ports: Ports of api and fanout.
         keys: Secrets, handed on by environment only.
         services: The broker, then the database.
+        partitions: Of the run-keyed topics.
     """
 
     def __init__(
@@ -111,6 +122,7 @@ class Plan:
         ports: Ports,
         keys: Keys,
         services: tuple[Service, Service],
+        partitions: int,
     ) -> None:
         self._options, self._data_dir, self._book, self._ports, self._keys = (
             options,
@@ -120,6 +132,7 @@ class Plan:
             keys,
         )
         self._broker, self._database = services
+        self._partitions = partitions
         self._services = tuple(service.spec.name for service in services if service.spec)
 
     def specs(self) -> list[ProcessSpec]:
@@ -184,7 +197,7 @@ class Plan:
                 "AOB_FANOUT_PORT": str(self._ports.fanout),
                 "AOB_FANOUT_URL": self._ports.fanout_url,
                 "AOB_INSTANCE_ID": instance,
-                "AOB_PARTITIONS": str(PARTITIONS),
+                "AOB_PARTITIONS": str(self._partitions),
                 "AOB_REPLICATION_FACTOR": "1",
                 "AOB_ENVIRONMENT": "dev",
                 "AOB_LOG_FORMAT": "json",

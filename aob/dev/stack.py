@@ -18,12 +18,13 @@ from aob.dev.data_dir import DataDir, locked, open_data_dir, write_private
 from aob.dev.database import embedded_postgres, external_postgres
 from aob.dev.errors import DevError
 from aob.dev.keys import Keys, load_keys
-from aob.dev.plan import DevOptions, Plan, Ports, allot_ports
+from aob.dev.plan import DevOptions, Plan, Ports, allot_ports, default_partitions
 from aob.dev.ports import PortBook
 from aob.dev.probes import cluster_metadata
 from aob.dev.report import banner, write_dev_json
 from aob.dev.service import Service
 from aob.dev.supervisor import Supervisor
+from storage.kafka.topics import NODE_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +97,11 @@ class _Stack:
             self._services = await self._prepare_services()
             infrastructure = [service.spec for service in self._services if service.spec]
             await self._supervisor.start(infrastructure, deadline - time.monotonic())
-            await asyncio.to_thread(_check_cluster, self._data_dir, self._services[0])
-            plan = Plan(self._options, self._data_dir, self._book, self._ports, self._keys, self._services)
+            found = await asyncio.to_thread(_check_cluster, self._data_dir, self._services[0])
+            partitions = found or default_partitions(self._options)
+            plan = Plan(
+                self._options, self._data_dir, self._book, self._ports, self._keys, self._services, partitions
+            )
             specs = plan.specs()
         else:
             specs = list(self._options.only)
@@ -140,12 +144,17 @@ class _Stack:
             write_dev_json(self._data_dir, self._ports, self._keys, self._services, self._supervisor)
 
 
-def _check_cluster(data_dir: DataDir, broker: Service) -> None:
-    """Refuse a data dir whose state came from another cluster: its offsets point into another log."""
+def _check_cluster(data_dir: DataDir, broker: Service) -> int:
+    """Refuse a data dir whose state came from another cluster: its offsets point into another log.
+
+    Returns:
+        The partitions of run-keyed topics there; 0 on a new broker.
+    """
     try:
-        found = cluster_metadata(broker.address, timeout_s=3.0).cluster_id
+        metadata = cluster_metadata(broker.address, timeout_s=3.0)
     except KafkaException as error:
         raise DevError(f"the broker does not tell its cluster id: {error.args[0].str()}") from error
+    found = metadata.cluster_id
     if data_dir.cluster_file.exists():
         known = orjson.loads(data_dir.cluster_file.read_bytes())["cluster_id"]
         if known != found:
@@ -155,6 +164,8 @@ def _check_cluster(data_dir: DataDir, broker: Service) -> None:
             )
     else:
         write_private(data_dir.cluster_file, orjson.dumps({"cluster_id": found}))
+    runs = metadata.topics.get(NODE_RESULTS)
+    return 0 if runs is None else len(runs.partitions)
 
 
 async def _first_of(*awaited: asyncio.Future[None] | asyncio.Future[signal.Signals]) -> None:

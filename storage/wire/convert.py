@@ -44,16 +44,17 @@ def struct_to_avro(kind: type[msgspec.Struct], absent: dict[str, object] | None 
     """How a struct becomes a dict for fastavro."""
     hints = typing.get_type_hints(kind)
     empty = absent or {}
-    fields = [
-        (field.name, _to_avro(hints[field.name], empty.get(field.name)))
+    converted = [
+        (field.name, inner)
         for field in msgspec.structs.fields(kind)
+        if (inner := _to_avro(hints[field.name], empty.get(field.name))) is not None
     ]
 
-    def convert(value: msgspec.Struct) -> dict[str, object]:
-        return {
-            name: getattr(value, name) if inner is None else inner(getattr(value, name))
-            for name, inner in fields
-        }
+    def convert(value: msgspec.Struct) -> dict[str, typing.Any]:
+        fields = msgspec.structs.asdict(value)
+        for name, inner in converted:
+            fields[name] = inner(fields[name])
+        return fields
 
     return convert
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from aob.dev.data_dir import DataDir
 from aob.dev.keys import Keys
-from aob.dev.plan import DRAINS, DevOptions, Plan, allot_ports
+from aob.dev.plan import DRAINS, DevOptions, Plan, allot_ports, default_partitions
 from aob.dev.ports import PortBook
 from aob.dev.process import ProcessSpec
 from aob.dev.service import Service
@@ -23,7 +23,7 @@ DATABASE = Service("postgresql://db", "database", ProcessSpec(name="postgres", a
 def plan(root: Path, options: DevOptions, broker: Service = BROKER) -> dict[str, ProcessSpec]:
     book = PortBook(root / "ports.json")
     ports = allot_ports(book, options)
-    specs = Plan(options, DataDir(root), book, ports, KEYS, (broker, DATABASE)).specs()
+    specs = Plan(options, DataDir(root), book, ports, KEYS, (broker, DATABASE), 3).specs()
     return {spec.name: spec for spec in specs}
 
 
@@ -64,7 +64,7 @@ def test_the_environment_is_the_contract(tmp_path: Path, monkeypatch: pytest.Mon
         "AOB_API_HOST": "127.0.0.1",
         "AOB_FANOUT_HOST": "127.0.0.1",
         "AOB_INSTANCE_ID": "coordinator-1",
-        "AOB_PARTITIONS": "4",
+        "AOB_PARTITIONS": "3",
         "AOB_REPLICATION_FACTOR": "1",
         "AOB_ENVIRONMENT": "dev",
         "AOB_FUNCTIONS": "shop.tasks,shop.more",
@@ -126,3 +126,21 @@ def test_nothing_is_killed_while_it_drains(tmp_path: Path, monkeypatch: pytest.M
     assert specs["fanout.0"].stop_after_s == specs["api.0"].stop_after_s > 2
     # A last commit waits for its outputs.
     assert specs["coordinator.0"].stop_after_s > 5
+
+
+def test_a_new_broker_gets_as_many_partitions_as_can_be_worked_on_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cores(count: int, options: DevOptions) -> int:
+        monkeypatch.setattr("os.cpu_count", lambda: count)
+        return default_partitions(options)
+
+    assert cores(1, DevOptions()) == 2
+    assert cores(4, DevOptions()) == 4
+    assert cores(2, DevOptions(runners=3)) == 3
+    assert cores(64, DevOptions()) == 8
+
+
+def test_the_processes_are_told_the_partitions_of_the_broker(tmp_path: Path) -> None:
+    specs = plan(tmp_path, DevOptions())
+    assert {specs[name].env["AOB_PARTITIONS"] for name in ("topics", "coordinator.0", "api.0")} == {"3"}
