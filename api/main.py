@@ -15,6 +15,7 @@ from api.app import create_app
 from api.housekeeping import housekeeping
 from api.opening import StartUpError, open_services
 from api.settings import ApiSettings
+from storage import heap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,7 @@ async def _serve(settings: ApiSettings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop, server)
         log.info("api.serving", host=settings.api_host, port=settings.api_port)
+        heap.settle()
         await server.serve()
 
 

@@ -14,6 +14,7 @@ from fanout.hub import Hub
 from fanout.projection import ProjectionHistory, StoredKeys
 from fanout.settings import FanoutSettings
 from fanout.tail import Tail
+from storage import heap
 from storage.kafka.topics import NODE_LOGS, WORKFLOW_EVENTS
 from storage.postgres.api_store import PostgresApiStore
 from storage.postgres.pool import Pool
@@ -48,6 +49,7 @@ def main() -> int:
     # uvicorn raises a signal again when it has served it: then it has nothing more to say.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    heap.settle()
     server.run()
     return STOPPED if server.started else FAILED
 

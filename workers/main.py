@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from storage import heap
 from storage.cas import CasError, open_store
 from storage.functions import REGISTRY, FunctionLoadError, load_functions
 from storage.kafka.admin import TopicsError, check_topics
@@ -75,6 +76,7 @@ async def _serve(settings: RunnerSettings, store: ContentStore) -> None:
             health.start()
             stack.callback(health.stop)
         logger.info("the runner knows %s functions: %s", len(REGISTRY), ", ".join(REGISTRY.names()))
+        heap.settle()
         await runner.run(stop)
 
 

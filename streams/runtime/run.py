@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 from quixstreams.state.exceptions import InvalidStoreChangelogOffset
 
+from storage import heap
 from storage.health import HealthServer
 from streams.runtime import startup
 from streams.runtime.local_state import state_dir_of
@@ -64,6 +65,7 @@ def run(settings: StreamSettings, processor: str, build: Callable[[], Topology])
             progress = Progress(topology.dataframe, settings.stall_warning_s)
             if settings.health_port is not None:
                 stack.enter_context(HealthServer(settings.health_port, progress.unready))
+            heap.settle()
             topology.application.run()
     except InvalidStoreChangelogOffset:
         folder = state_dir_of(settings)
