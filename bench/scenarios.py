@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from typing import TYPE_CHECKING
 
-import httpx
+import msgspec
 import psycopg
 
 from bench import workflows
+from bench.http import connection
 from bench.wide import last_over_first
 
 if TYPE_CHECKING:
@@ -49,18 +49,14 @@ def single1_http(driver: Driver) -> Figures:
 async def _over_http(driver: Driver, runs: int, in_flight: int) -> float:
     """Runs a second from the first POST to the last answer, which is the finished run."""
     info = driver.stack.info
-    headers = {"Authorization": f"Bearer {info['api_key']}"}
-    context = ssl.create_default_context()
     left = iter(range(runs))
 
     async def caller() -> None:
-        # A client of its own: with many connections the search for a free one costs more than a request.
-        client = httpx.AsyncClient(base_url=info["api_url"], headers=headers, timeout=60.0, verify=context)
-        async with client:
+        async with connection(info["api_url"], info["api_key"]) as post:
             for _ in left:
-                answer = await client.post("/v1/runs?wait=30", json={"workflow": "single1", "inputs": {}})
-                assert answer.status_code == 200, answer.text
-                assert answer.json()["status"] == "COMPLETED", answer.text
+                status, body = await post("/v1/runs?wait=30", b'{"workflow": "single1", "inputs": {}}')
+                assert status == 200, body
+                assert msgspec.json.decode(body)["status"] == "COMPLETED", body
 
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(in_flight)))

@@ -42,9 +42,10 @@ class RunState:
         "_graphs",
         "_header",
         "_is_whole",
+        "_sizes",
         "_store",
-        "_stored",
         "run_id",
+        "weight",
     )
 
     def __init__(self, run_id: str, store: KeyValue, graphs: GraphSource) -> None:
@@ -55,7 +56,9 @@ class RunState:
         self._header: RunHeader | None = None
         self._cache: dict[str, object] = {}
         self._dirty: set[str] = set()
-        self._stored: set[str] = set()
+        # Bytes of each key that is in memory and in the store, and their sum.
+        self._sizes: dict[str, int] = {}
+        self.weight = 0
         # Every key of the run is in memory: what is not there is not in the store either.
         self._is_whole = False
 
@@ -63,10 +66,28 @@ class RunState:
         """Go on with another view of the same keys, which nobody else has written since `flush`."""
         self._store = store
 
-    @property
-    def size(self) -> int:
-        """How many keys are held in memory."""
-        return len(self._cache)
+    def trim(self, keys: int, weight: int) -> None:
+        """Forget what was written, down to half of `keys` and of `weight` (bytes), if more of either is held.
+
+        Items and iterations go first: most of them are not read again. To be called after `flush`.
+        """
+        if len(self._cache) <= keys and self.weight <= weight:
+            return
+        parts = [key for key in self._cache if "[" in key or "#" in key or key.startswith("i/")]
+        others = [key for key in self._cache if key not in {_HEADER, _START}]
+        for key in (*parts, *others):
+            if len(self._cache) <= keys // 2 and self.weight <= weight // 2:
+                break
+            self._cache.pop(key, None)
+            self._weigh(key, None)
+        self._is_whole = False
+
+    def _weigh(self, key: str, size: int | None) -> None:
+        """Note how many bytes of a key are stored and held; None when it is not, or not any more."""
+        self.weight -= self._sizes.pop(key, 0)
+        if size is not None:
+            self._sizes[key] = size
+            self.weight += size
 
     def _load(self, key: str, kind: type[_T]) -> _T | None:
         if key in self._cache:
@@ -75,7 +96,7 @@ class RunState:
         value = None
         if data is not None:
             value = _DECODERS[kind].decode(data)
-            self._stored.add(key)
+            self._weigh(key, len(data))
         self._cache[key] = value
         return value  # type: ignore[return-value]  # what the decoder of `kind` gives
 
@@ -136,8 +157,10 @@ class RunState:
         key = _item_key(path, index // ITEMS_IN_CHUNK)
         chunk = self._cache.get(key)
         if chunk is None:
-            chunk = _items.decode(self._read(key) or b"[]")
+            data = self._read(key) or b"[]"
+            chunk = _items.decode(data)
             self._cache[key] = chunk
+            self._weigh(key, len(data))
         return cast("list[msgspec.Raw]", chunk)[index % ITEMS_IN_CHUNK]
 
     def signals(self, name: str) -> Signals:
@@ -207,11 +230,12 @@ class RunState:
         for key in self._dirty:
             value = self._cache[key]
             if value is not None:
-                self._store.set(key, _encode(value))
-                self._stored.add(key)
-            elif key in self._stored or self._read(key) is not None:
+                data = _encode(value)
+                self._store.set(key, data)
+                self._weigh(key, len(data))
+            elif key in self._sizes or self._read(key) is not None:
                 self._store.delete(key)
-                self._stored.discard(key)
+                self._weigh(key, None)
         self._dirty.clear()
 
     def snapshot(self) -> dict[str, bytes]:

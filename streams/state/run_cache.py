@@ -17,8 +17,34 @@ if TYPE_CHECKING:
 RUNS: Final = 2000
 """Runs remembered, a partition."""
 
-KEYS: Final = 256
-"""Keys of a run that is remembered; a wider one is read anew, so that memory stays bounded."""
+BYTES: Final = 32 * 1024 * 1024
+"""What remembered runs weigh together as they are stored, a partition."""
+
+KEYS_OF_RUN: Final = 256
+BYTES_OF_RUN: Final = 1024 * 1024
+"""What is remembered of one run: of a wider or a heavier one, a part."""
+
+
+class _Partition:
+    """The runs of one partition, the one kept last at the end; right for `store` alone."""
+
+    def __init__(self, store: object) -> None:
+        self.store = store
+        self._runs: dict[str, RunState] = {}
+        self._weight = 0
+
+    def take(self, run_id: str) -> RunState | None:
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            self._weight -= run.weight
+        return run
+
+    def keep(self, run: RunState) -> None:
+        run.trim(KEYS_OF_RUN, BYTES_OF_RUN)
+        self._runs[run.run_id] = run
+        self._weight += run.weight
+        while len(self._runs) > RUNS or self._weight > BYTES:
+            self.take(next(iter(self._runs)))
 
 
 class RunCache:
@@ -32,11 +58,11 @@ class RunCache:
     def __init__(self, graphs: GraphSource, store_of: Callable[[int], object]) -> None:
         self._graphs = graphs
         self._store_of = store_of
-        self._partitions: dict[int, tuple[object, dict[str, RunState]]] = {}
+        self._partitions: dict[int, _Partition] = {}
 
     def take(self, partition: int, run_id: str, state: State[str, bytes]) -> RunState:
         """The run, with what is remembered of it."""
-        run = self._runs(partition).pop(run_id, None)
+        run = self._of(partition).take(run_id)
         if run is None:
             return RunState(run_id, RunStore(state), self._graphs)
         run.rebind(RunStore(state))
@@ -44,16 +70,12 @@ class RunCache:
 
     def keep(self, partition: int, run: RunState) -> None:
         """Remember a run whose changes are written."""
-        if not run.known or run.size > KEYS or run.header.status in ENDED:
-            return
-        runs = self._runs(partition)
-        runs[run.run_id] = run
-        if len(runs) > RUNS:
-            del runs[next(iter(runs))]
+        if run.known and run.header.status not in ENDED:
+            self._of(partition).keep(run)
 
-    def _runs(self, partition: int) -> dict[str, RunState]:
+    def _of(self, partition: int) -> _Partition:
         store = self._store_of(partition)
         known = self._partitions.get(partition)
-        if known is None or known[0] is not store:
-            known = self._partitions[partition] = (store, {})
-        return known[1]
+        if known is None or known.store is not store:
+            known = self._partitions[partition] = _Partition(store)
+        return known
