@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ITEMS_IN_CHUNK: Final = 32
 """Reading one item costs decoding its chunk: bounded, whatever the width of the map."""
 
+FORGOTTEN_KEYS: Final = 20_000
+"""Names of forgotten keys that are kept to know which others cannot exist."""
+
 _HEADER: Final = "h"
 _START: Final = "s"
 
@@ -38,6 +41,7 @@ class RunState:
     __slots__ = (
         "_cache",
         "_dirty",
+        "_forgotten",
         "_graph",
         "_graphs",
         "_header",
@@ -59,8 +63,9 @@ class RunState:
         # Bytes of each key that is in memory and in the store, and their sum.
         self._sizes: dict[str, int] = {}
         self.weight = 0
-        # Every key of the run is in memory: what is not there is not in the store either.
+        # All keys of the run are in memory or were forgotten by `trim`: no other is in the store.
         self._is_whole = False
+        self._forgotten: set[str] = set()
 
     def rebind(self, store: KeyValue) -> None:
         """Go on with another view of the same keys, which nobody else has written since `flush`."""
@@ -79,8 +84,12 @@ class RunState:
             if len(self._cache) <= keys // 2 and self.weight <= weight // 2:
                 break
             self._cache.pop(key, None)
+            if key in self._sizes:
+                self._forgotten.add(key)
             self._weigh(key, None)
-        self._is_whole = False
+        if len(self._forgotten) > FORGOTTEN_KEYS:
+            self._forgotten.clear()
+            self._is_whole = False
 
     def _weigh(self, key: str, size: int | None) -> None:
         """Note how many bytes of a key are stored and held; None when it is not, or not any more."""
@@ -101,7 +110,7 @@ class RunState:
         return value  # type: ignore[return-value]  # what the decoder of `kind` gives
 
     def _read(self, key: str) -> bytes | None:
-        return None if self._is_whole else self._store.get(key)
+        return None if self._is_whole and key not in self._forgotten else self._store.get(key)
 
     def _edit(self, key: str, kind: type[_T]) -> _T:
         value = self._load(key, kind)
