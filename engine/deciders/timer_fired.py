@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.flow.settle import succeed
 from engine.flow.timeouts import time_out
+from engine.ids import base_path
 from engine.payload import NULL
 from engine.state import NodeStatus
 from engine.step import Step
@@ -33,8 +34,8 @@ def decide(turn: Turn, fact: TimerFired) -> None:
 def _try_again(turn: Turn, fact: TimerFired) -> None:
     """Begin the next attempt, unless a timer told twice has left that to a later decision already."""
     header = turn.run.header
-    step = Step("begin", fact.path, fact.attempt + 1)
-    if any(step in turn.run.steps(chunk) for chunk in range(header.head, header.tail)):
+    deferred = (step for chunk in range(header.head, header.tail) for step in turn.run.steps(chunk))
+    if any(base_path(step.path) == fact.path for step in deferred):
         turn.ignore("the timer was told before")
         return
-    turn.take([step])
+    turn.take([Step("begin", fact.path, fact.attempt + 1)])

@@ -154,5 +154,8 @@ def part_gathered(turn: Turn, path: str) -> None:
     if len(parts) == 1:
         succeed(turn, path, 1, parts[0])
         return
+    whole = aux_path(path, "gather")
+    if turn.run.node(whole).status is not NodeStatus.PENDING:
+        return  # the last parts came while the run was paused: each of them finds all there
     scope = [ScopeEntry(name="list", payload=part) for part in parts]
-    schedule_work(turn, aux_path(path, "gather"), 1, Remote("gather", None, scope), kind="gather")
+    schedule_work(turn, whole, 1, Remote("gather", None, scope), kind="gather")

@@ -228,7 +228,7 @@ class World(Machine):
     def _repeat(self) -> None:
         fact = self.random.choice(self.told)
         outcome = self.tell(fact)
-        assert outcome.events == [] or isinstance(fact, WorkContinued)
+        assert outcome.events == [] or isinstance(fact, WorkContinued), (fact, outcome.events)
 
     def _interfere(self) -> None:
         run_id = self.random.choice(sorted(self.stores))

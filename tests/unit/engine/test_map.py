@@ -243,6 +243,20 @@ def test_parts_may_come_in_any_order() -> None:
     assert [value["i"] for value in machine.output()] == list(range(200))
 
 
+def test_parts_that_come_during_a_pause_are_put_together_once() -> None:
+    machine = Machine({"f": lambda given: {"i": given["x"], "pad": "x" * 1_000}})
+    machine.start(flow([map_node()]), {"xs": list(range(200))})
+    while not any(job.kind == "gather" for job in machine.jobs):
+        machine.finish(machine.jobs[0].path)
+    machine.pause()
+    for part in range(4):
+        machine.finish(f"m$gather.{part}")
+    machine.resume()
+    machine.run()
+    assert [job.path for job in machine.done_jobs].count("m$gather") == 1
+    assert [value["i"] for value in machine.output()] == list(range(200))
+
+
 def test_results_by_reference_are_gathered_too() -> None:
     machine = Machine({"f": lambda given: "x" * 200 if given["x"] % 2 else given["x"]}, inline_limit=100)
     machine.begin(flow([map_node()]), {"xs": list(range(6))})
