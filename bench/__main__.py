@@ -22,7 +22,7 @@ FLOORS = {
     "fan100": ("steps_per_s", 3000, None),
     "wide": ("last_over_first", 1.5, None),
 }
-_STEPS_OF_CHAIN10 = 12_000
+_STEPS_OF_CHAIN10 = 15_000
 
 
 def main() -> int:
