@@ -24,7 +24,7 @@ _META_S = 10.0
 _RETRY_S = 1.0
 _RECORDS_AT_ONCE = 1000
 _GATHERED_BYTES = 64 * 1024
-_GATHER_MS = 10
+_GATHER_MS = 25
 _BATCHES_AHEAD = 4
 """Batches that may wait for the event loop: a loop that is behind slows the reading down."""
 
@@ -68,7 +68,7 @@ class Tail:
             config = consumer_config(self._bootstrap, "aob-fanout") | {
                 "auto.offset.reset": "latest",
                 "queued.max.messages.kbytes": _PREFETCH_KB,
-                # Nobody sees 5 ms; a fetch for each record would cost the broker more than all of ours.
+                # Nobody sees 25 ms; a fetch for each record would cost the broker more than all of ours.
                 "fetch.min.bytes": _GATHERED_BYTES,
                 "fetch.wait.max.ms": _GATHER_MS,
             }

@@ -27,6 +27,13 @@ def producer_config(bootstrap: str, *, linger_ms: float = 0) -> Config:
     }
 
 
+IDLE_FETCH_MS = 250
+"""How long a fetch stays with the broker when there is nothing; it is answered as soon as there is something.
+
+Partitions that are resumed while one is under way wait for the next.
+"""
+
+
 def consumer_config(bootstrap: str, group: str, *, instance: str | None = None) -> Config:
     """A consumer that hears of a record as soon as it is there, and commits by hand."""
     config: Config = {
@@ -34,7 +41,7 @@ def consumer_config(bootstrap: str, group: str, *, instance: str | None = None) 
         "group.id": group,
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
-        "fetch.wait.max.ms": 50,
+        "fetch.wait.max.ms": IDLE_FETCH_MS,
         "fetch.queue.backoff.ms": 5,
         "session.timeout.ms": 6000,
         "heartbeat.interval.ms": 2000,

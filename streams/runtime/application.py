@@ -11,7 +11,7 @@ from quixstreams import Application
 from quixstreams.state.rocksdb import RocksDBOptions
 
 from storage.kafka.changelogs import group_of
-from storage.kafka.clients import PARTITIONER
+from storage.kafka.clients import IDLE_FETCH_MS, PARTITIONER
 from storage.kafka.topics import RECORD_BYTES
 from streams.runtime.local_state import discard_stale_state, state_dir_of
 from streams.runtime.pauses import NotNow, Pauses
@@ -134,7 +134,7 @@ def make_application(  # noqa: PLR0913 (each says something of its own)
             "group.instance.id": member,
             "session.timeout.ms": settings.session_timeout_ms,
             "heartbeat.interval.ms": settings.session_timeout_ms // 3,
-            "fetch.wait.max.ms": gather_ms or 50,
+            "fetch.wait.max.ms": gather_ms or IDLE_FETCH_MS,
             "fetch.min.bytes": GATHERED_BYTES if gather_ms else 1,
             "fetch.queue.backoff.ms": 5,
             "fetch.error.backoff.ms": 20,

@@ -52,7 +52,7 @@ LONGEST_WAIT_S = 0.05
 SHORTEST_GAP_S = 0.01
 """Between writes because the log is drained: under load that happens after nearly every record."""
 
-GATHER_MS = 10
+GATHER_MS = 25
 """How long a fetch waits for more decisions: the read model is a batch behind anyhow."""
 
 COPY_OFFSETS_EVERY_S = 1.0
