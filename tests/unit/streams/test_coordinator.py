@@ -26,6 +26,7 @@ from streams.state.run_store import StateUnreadable
 from streams.topologies.coordinator import Coordinator
 from tests.support.machine import RUN, Machine
 from tests.unit.engine.build import flow, fn
+from tests.unit.streams.keys import Keys
 
 if TYPE_CHECKING:
     from quixstreams.state import State
@@ -36,23 +37,6 @@ if TYPE_CHECKING:
 
 PARTITION = 3
 KEEP_MS = 10_000
-
-
-class Keys(dict[str, bytes]):
-    """The state of one run, as quixstreams hands it over."""
-
-    error: Exception | None = None
-
-    def get_bytes(self, key: str) -> bytes | None:
-        if self.error is not None:
-            raise self.error
-        return self.get(key)
-
-    def set_bytes(self, key: str, value: bytes) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        del self[key]
 
 
 class World:

@@ -9,22 +9,12 @@ from storage.kafka.topics import NODE_RESULTS, RUN_COMMANDS, all_topics
 from streams.admission.bounds import START_MAX_AGE_MS
 from streams.runtime.settings import StreamSettings
 from streams.state.ended_runs import MARKER, PREFIX, EndedRuns
+from tests.unit.streams.keys import Keys
 
 if TYPE_CHECKING:
     from quixstreams.state import State
 
 KEEP_MS = 1000
-
-
-class Keys(dict[str, bytes]):
-    def get_bytes(self, key: str) -> bytes | None:
-        return self.get(key)
-
-    def set_bytes(self, key: str, value: bytes) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        del self[key]
 
 
 class Partitions:

@@ -18,6 +18,7 @@ from streams.runtime.pauses import NotNow
 from streams.state.run_store import StateUnreadable
 from streams.topologies import materializer
 from streams.topologies.materializer import Materializer
+from tests.unit.streams.keys import Keys
 from tests.unit.streams.public import NOW_MS, TOKENS, in_context, signed
 
 if TYPE_CHECKING:
@@ -38,18 +39,6 @@ def swelling(count: int) -> bytes:
     """A definition whose numbers are four times as long in canonical form."""
     numbers = ",".join(["1e20"] * count)
     return definition().replace(b'{"n":0}', f'{{"n":[{numbers}]}}'.encode())
-
-
-class Keys(dict[str, bytes]):
-    error: Exception | None = None
-
-    def get_bytes(self, key: str) -> bytes | None:
-        if self.error is not None:
-            raise self.error
-        return self.get(key)
-
-    def set_bytes(self, key: str, value: bytes) -> None:
-        self[key] = value
 
 
 class Store(MemoryStore):

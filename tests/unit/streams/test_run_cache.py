@@ -10,6 +10,7 @@ from engine.payload import inline
 from engine.state import RunHeader, RunState
 from streams.state import run_cache
 from streams.state.run_cache import RunCache
+from tests.unit.streams.keys import Keys
 
 if TYPE_CHECKING:
     import pytest
@@ -20,22 +21,16 @@ if TYPE_CHECKING:
 PARTITION = 3
 
 
-class Store:
-    """What quixstreams hands out for one message key; counts what is read."""
+class Store(Keys):
+    """Remembers what is read."""
 
     def __init__(self) -> None:
-        self.data: dict[str, bytes] = {}
+        super().__init__()
         self.reads: list[str] = []
 
     def get_bytes(self, key: str) -> bytes | None:
         self.reads.append(key)
-        return self.data.get(key)
-
-    def set_bytes(self, key: str, value: bytes) -> None:
-        self.data[key] = value
-
-    def delete(self, key: str) -> None:
-        del self.data[key]
+        return super().get_bytes(key)
 
 
 class World:
@@ -120,7 +115,7 @@ def test_a_part_that_was_forgotten_can_be_dropped() -> None:
     for index in range(2 * run_cache.KEYS_OF_RUN):
         again.drop_node(f"m[{index}]")
     world.keep(again)
-    assert set(world.stores["r0_a"].data) == {"h"}
+    assert set(world.stores["r0_a"]) == {"h"}
 
 
 def test_heavy_runs_are_remembered_in_part_and_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +128,7 @@ def test_heavy_runs_are_remembered_in_part_and_a_few_at_a_time(monkeypatch: pyte
             run.edit_node(f"n{node}").output = inline("x" * 300)
         world.keep(run)
         assert run.weight <= 2000
-        assert run.weight == sum(len(world.stores[name].data[key]) for key in _held(run))
+        assert run.weight == sum(len(world.stores[name][key]) for key in _held(run))
         reads(world, name)
     third = world.begin("r0_c")
     third.edit_node("n").output = inline("y" * 3000)
@@ -157,4 +152,4 @@ def test_a_run_that_has_ended_is_not_remembered() -> None:
     reads(world)
     assert world.take().header.status == "COMPLETED"
     assert reads(world) == ["h"]
-    assert msgspec.json.decode(world.stores["r0_a"].data["h"])
+    assert msgspec.json.decode(world.stores["r0_a"]["h"])

@@ -2,31 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.unit.workers.http_server import Request, Server, answer, serving
+from tests.unit.workers.http_server import Request, Server, answer
 from workers.http import AllowList, HttpClient
 from workers.runner.failure import JobFailure
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 KEY = "r0_a/fetch[3]"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    made = HttpClient(AllowList("127.0.0.1:*"), max_bytes=10_000)
-    yield made
-    await made.close()
 
 
 async def _get(client: HttpClient, config: dict[str, object]) -> dict[str, Any]:

@@ -10,26 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.nesting import nested_text
-from tests.unit.workers.http_server import Server, answer, serving
-from workers.http import AllowList, HttpClient
+from tests.unit.workers.http_server import Server, answer
 from workers.http.body import _read_compressed
 from workers.runner.failure import JobFailure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with serving() as running:
-        yield running
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[HttpClient]:
-    made = HttpClient(AllowList("127.0.0.1:*"), max_bytes=10_000)
-    yield made
-    await made.close()
+    from workers.http import HttpClient
 
 
 async def _get(client: HttpClient, config: dict[str, object]) -> dict[str, Any]:
